@@ -1,0 +1,72 @@
+export { AuditEntry, AuditIntent, AuditListResponse, AuditOutcome, SearchAudit } from './audit';
+export { ERROR_CODES, errorFacts, type ErrorCode, type ErrorCodeFacts } from './error-codes';
+export { AnyEvent, EVENTS, EVENT_NAMES, InitiatorData, cloudEvent, eventType, type EventData, type EventName } from './events';
+export { CreateImage, DeleteImage, GetImage, ImageListResponse, ImageResponse, ListImages, UpdateImage } from './images';
+export { listOf, page, type Page } from './lists';
+export { CreateMachine, DeleteMachine, GetMachine, ListMachines, MachineListResponse, MachineResponse, UpdateMachine } from './machines';
+export {
+  IMAGE_FILE_PATTERN,
+  IQN_PATTERN,
+  Id,
+  ImageFile,
+  Iqn,
+  LastError,
+  MacAddress,
+  NAME_PATTERN,
+  NODE_ID_PATTERN,
+  Name,
+  NodeId,
+  Portal,
+  Time,
+  coded,
+} from './names';
+export { ForeignObject, ListNodes, NodeCheck, NodeListResponse, NodeResponse, NodeStatus, SaveState } from './nodes';
+export { PERMISSIONS, mayDo } from './permissions';
+export { FieldError, Problem, Refused, type RefusedDetails } from './refused';
+export { MAX_BODY_BYTES, parseInput, type HttpRoute, type InputOf, type OutputOf, type RequestContract } from './request';
+export { REQUESTS, type Action } from './requests';
+export { CreateSession, DeleteSession, GetSession, ListSessions, SessionListResponse, SessionResponse, UpdateSession } from './sessions';
+export {
+  ApplyReply,
+  DiskWish,
+  InspectImageReply,
+  InspectImageRequest,
+  NodeReport,
+  NodeReportReply,
+  NodeStatusReply,
+  NodeStatusRequest,
+  TargetWish,
+  nodeSubject,
+  type NodeVerb,
+} from './storage-node';
+export {
+  CreateTarget,
+  DeleteTarget,
+  Drift,
+  GetTarget,
+  GetTargetByMachine,
+  GetTargetStatus,
+  InitiatorSession,
+  ListTargets,
+  LiveTarget,
+  RestartTarget,
+  TargetCreateRequest,
+  TargetListResponse,
+  TargetOperation,
+  TargetResponse,
+  TargetStatus,
+  TargetStatusResponse,
+} from './targets';
+export {
+  CreateUser,
+  DeleteUser,
+  GetUser,
+  ListUsers,
+  Login,
+  Password,
+  RESERVED_ACTORS,
+  Role,
+  UpdateUser,
+  UserListResponse,
+  UserResponse,
+} from './users';

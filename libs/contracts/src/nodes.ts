@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { listOf, page } from './lists';
+import { NodeId, Portal, Time } from './names';
+import { request } from './request';
+
+export const NodeStatus = z.enum(['online', 'offline', 'wedged']).meta({ id: 'NodeStatus' });
+
+/** A LIO object that Spindle did not make. */
+export const ForeignObject = z.object({ kind: z.enum(['target', 'backstore']), name: z.string() }).meta({ id: 'ForeignObject' });
+
+export const NodeCheck = z
+  .object({ name: z.string(), ok: z.boolean(), detail: z.string(), fix: z.string().nullable().describe('What to do when it fails.') })
+  .meta({ id: 'NodeCheck' });
+
+export const SaveState = z
+  .object({
+    state: z
+      .enum(['none', 'pending', 'saved', 'failed', 'withheld'])
+      .describe('withheld: the live state lacks something, so saving would lose it.'),
+    at: Time.nullable(),
+    message: z.string().nullable(),
+  })
+  .describe('Whether the node’s own saved configuration is up to date.');
+
+export const NodeResponse = z
+  .object({
+    id: NodeId,
+    name: z.string(),
+    status: NodeStatus,
+    portal: Portal.describe('What initiators dial.'),
+    last_seen_at: Time,
+    targets: z.int().describe('Targets of ours that the kernel shows.'),
+    versions: z.record(z.string(), z.string()).describe('Kernel, targetcli and executor.'),
+    message: z.string().nullable().describe('Why the node is wedged or busy.'),
+    foreign: z.array(ForeignObject).describe('Objects that are not ours: reported, never touched. At most 100.'),
+    checks: z.array(NodeCheck),
+    saved_config: SaveState,
+  })
+  .meta({ id: 'NodeResponse' });
+export const NodeListResponse = listOf(NodeResponse).meta({ id: 'NodeListResponse' });
+
+export const ListNodes = request({
+  subject: 'nodes.list',
+  kind: 'query',
+  summary: 'List storage nodes',
+  input: z.strictObject({ ...page }),
+  output: NodeListResponse,
+  http: { method: 'GET', path: '/nodes', success: [200] },
+  errors: ['INVALID_CURSOR'],
+});
+
+export type NodeStatus = z.infer<typeof NodeStatus>;
+export type ForeignObject = z.infer<typeof ForeignObject>;
+export type NodeCheck = z.infer<typeof NodeCheck>;
+export type SaveState = z.infer<typeof SaveState>;
+export type NodeResponse = z.infer<typeof NodeResponse>;

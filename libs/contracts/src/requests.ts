@@ -1,0 +1,43 @@
+import { SearchAudit } from './audit';
+import { CreateImage, DeleteImage, GetImage, ListImages, UpdateImage } from './images';
+import { CreateMachine, DeleteMachine, GetMachine, ListMachines, UpdateMachine } from './machines';
+import { ListNodes } from './nodes';
+import { CreateSession, DeleteSession, GetSession, ListSessions, UpdateSession } from './sessions';
+import { CreateTarget, DeleteTarget, GetTarget, GetTargetByMachine, GetTargetStatus, ListTargets, RestartTarget } from './targets';
+import { CreateUser, DeleteUser, GetUser, ListUsers, Login, UpdateUser } from './users';
+
+/** Every public request. The order is that of the documents; HTTP matches `machine/{machine_id}` before `{id}`. */
+export const REQUESTS = [
+  Login,
+  CreateTarget,
+  ListTargets,
+  GetTargetByMachine,
+  GetTarget,
+  GetTargetStatus,
+  DeleteTarget,
+  RestartTarget,
+  CreateMachine,
+  ListMachines,
+  GetMachine,
+  UpdateMachine,
+  DeleteMachine,
+  CreateImage,
+  ListImages,
+  GetImage,
+  UpdateImage,
+  DeleteImage,
+  CreateSession,
+  ListSessions,
+  GetSession,
+  UpdateSession,
+  DeleteSession,
+  CreateUser,
+  ListUsers,
+  GetUser,
+  UpdateUser,
+  DeleteUser,
+  ListNodes,
+  SearchAudit,
+] as const;
+
+export type Action = (typeof REQUESTS)[number]['subject'];

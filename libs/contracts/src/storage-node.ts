@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { Id, ImageFile, Iqn, LastError, NodeId, Portal, Time } from './names';
+import { ForeignObject, NodeCheck, SaveState } from './nodes';
+import { LiveTarget } from './targets';
+
+/** Internal requests between targets-service and the executors: `storage-node.<node id>.<verb>`. Not for other clients. */
+export type NodeVerb = 'apply' | 'status' | 'inspect-image' | 'report';
+
+export const nodeSubject = (nodeId: string, verb: NodeVerb): string => `storage-node.${nodeId}.${verb}`;
+
+/** The disk behind a target. `disk_id` names backstore and unit serial; today it is the image's id. */
+export const DiskWish = z.object({
+  disk_id: Id,
+  image_file: ImageFile,
+  size_bytes: z.int().positive().describe('Bytes as registered: a file of another size is refused.'),
+  read_only: z.boolean(),
+});
+
+/** The whole wish for one target, never a delta: applying it twice changes nothing. */
+export const TargetWish = z.object({
+  target_id: Id,
+  generation: z.int().positive().describe('A node refuses one lower than it has seen.'),
+  state: z.enum(['present', 'absent']),
+  iqn: Iqn,
+  initiator_iqn: Iqn,
+  lun: z.int().min(0).max(255),
+  disk: DiskWish,
+  if_idle: z.boolean().default(false).describe('With absent: refuse instead of logging an initiator out.'),
+});
+
+/**
+ * `done`: configfs shows the wish. `failed`: it does not, and what was begun is undone. `unknown`: neither could be
+ * established; ask again.
+ */
+export const ApplyReply = z.object({
+  target_id: Id,
+  generation: z.int(),
+  outcome: z.enum(['done', 'failed', 'unknown']),
+  disconnected: z.int().describe('Initiators that were logged in when the target went away.'),
+  error: LastError.nullable(),
+});
+
+export const NodeStatusRequest = z.object({ wish: TargetWish });
+export const NodeStatusReply = z.object({ observed_at: Time, live: LiveTarget });
+
+export const InspectImageRequest = z.object({ file: ImageFile });
+export const InspectImageReply = z.object({
+  result: z.enum(['ok', 'missing', 'not-a-file', 'empty']),
+  size_bytes: z.int().describe('Bytes; 0 unless ok.'),
+});
+
+/** What an executor tells of itself every few seconds; silence means offline. */
+export const NodeReport = z.object({
+  node_id: NodeId,
+  name: z.string(),
+  status: z.enum(['online', 'wedged', 'stopping']),
+  message: z.string().nullable(),
+  portal: Portal,
+  targets: z.int(),
+  queued: z.int().describe('Wishes waiting for their turn.'),
+  versions: z.record(z.string(), z.string()),
+  foreign: z.array(ForeignObject),
+  checks: z.array(NodeCheck),
+  saved_config: SaveState,
+  sessions: z
+    .array(z.object({ target_id: Id, initiator_iqn: z.string(), address: z.string().nullable() }))
+    .describe('Initiators logged in to targets of ours.'),
+});
+export const NodeReportReply = z.object({ accepted: z.boolean() });
+
+export type DiskWish = z.infer<typeof DiskWish>;
+export type TargetWish = z.infer<typeof TargetWish>;
+export type ApplyReply = z.infer<typeof ApplyReply>;
+export type NodeStatusReply = z.infer<typeof NodeStatusReply>;
+export type InspectImageReply = z.infer<typeof InspectImageReply>;
+export type NodeReport = z.infer<typeof NodeReport>;
