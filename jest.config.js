@@ -9,7 +9,7 @@ const common = {
   moduleFileExtensions: ['ts', 'js', 'mjs', 'json'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.spindle'],
   moduleNameMapper: {
-    '^#(contracts|messaging|runtime|embedded)$': '<rootDir>/libs/$1/src/index.ts',
+    '^#(contracts|messaging|runtime|database|embedded)$': '<rootDir>/libs/$1/src/index.ts',
     '^unicorn-magic$': '<rootDir>/node_modules/unicorn-magic/node.js',
   },
   transform: {

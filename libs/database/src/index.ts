@@ -1,0 +1,6 @@
+export { connectDatabase, databaseCheck } from './connect';
+export { databaseAway, violatedConstraint } from './database-errors';
+export { listPage } from './list-page';
+export { migrate, migrationsPending, undoLastMigration, type Migrations } from './migrate';
+export { databaseOptions, type DatabaseSettings } from './options';
+export { inDatabase, inTransaction, type Isolation } from './transaction';

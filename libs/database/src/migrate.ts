@@ -1,0 +1,58 @@
+import { DataSource, MigrationExecutor, type MigrationInterface, type QueryRunner } from 'typeorm';
+import type { Logger } from '#runtime';
+import { databaseOptions } from './options';
+
+/** In the order in which they are written; the names of the classes end in their time, as TypeORM wants it. */
+export type Migrations = (new () => MigrationInterface)[];
+
+/** A migration may rewrite a large table; the next instance waits for the first one to be done. Milliseconds. */
+const MIGRATION_TIMEOUT_MS = 600_000;
+
+/**
+ * Brings the schema up to date, as its owner, and resolves with the names of what ran. Several instances may start at once:
+ * an advisory lock lets one work while the others wait.
+ */
+export const migrate = (ownerUrl: string, migrations: Migrations, schema: string, log: Logger): Promise<string[]> =>
+  asOwner(ownerUrl, migrations, schema, log, async (executor) => (await executor.executePendingMigrations()).map(({ name }) => name));
+
+/** Undoes the newest migration that ran; for going back to an older version by hand, and for the tests. */
+export const undoLastMigration = (ownerUrl: string, migrations: Migrations, schema: string, log: Logger): Promise<void> =>
+  asOwner(ownerUrl, migrations, schema, log, (executor) => executor.undoLastMigration());
+
+/** Names of the migrations that the database lacks. The application's role may read the list, and nothing more. */
+export const migrationsPending = async (dataSource: DataSource, migrations: Migrations, schema: string): Promise<string[]> => {
+  const table = `"${schema}"."migrations"`;
+  const [found] = await dataSource.query<{ exists: boolean }[]>('SELECT to_regclass($1) IS NOT NULL AS exists', [table]);
+  const done = found?.exists ? await dataSource.query<{ name: string }[]>(`SELECT name FROM ${table}`) : [];
+  return migrations.map(({ name }) => name).filter((name) => !done.some((migration) => migration.name === name));
+};
+
+const asOwner = async <T>(
+  url: string,
+  migrations: Migrations,
+  schema: string,
+  log: Logger,
+  work: (executor: MigrationExecutor) => Promise<T>,
+): Promise<T> => {
+  const options = databaseOptions({ url, schema, poolSize: 2, entities: [], log, application: 'spindle migrations' });
+  const timeouts = { statement_timeout: MIGRATION_TIMEOUT_MS, query_timeout: MIGRATION_TIMEOUT_MS, lock_timeout: 0 };
+  const dataSource = await new DataSource({ ...options, migrations, extra: { ...options.extra, ...timeouts } }).initialize();
+  const runner = dataSource.createQueryRunner();
+  try {
+    await runner.query('SELECT pg_advisory_lock(hashtext($1))', [`spindle migrations of ${schema}`]);
+    await ensureSchema(runner, schema);
+    const executor = new MigrationExecutor(dataSource, runner);
+    executor.transaction = 'each';
+    return await work(executor);
+  } finally {
+    // Closing the connection frees the lock, also after an error.
+    await runner.release();
+    await dataSource.destroy();
+  }
+};
+
+/** Whoever prepares the roles usually makes the schema too; then the owner needs no right to create one. */
+const ensureSchema = async (runner: QueryRunner, schema: string): Promise<void> => {
+  const [found] = (await runner.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema])) as unknown[];
+  if (!found) await runner.query(`CREATE SCHEMA "${schema}"`);
+};
