@@ -1,0 +1,30 @@
+import { spawnSync } from 'node:child_process';
+import { chownSync, lchownSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+export type Owner = { uid: number; gid: number };
+
+/** "nobody": has an account on every Linux, owns nothing, and needs no entry in /etc/passwd to be used by number. */
+const nobody: Owner = { uid: 65534, gid: 65534 };
+
+export const isRoot = (): boolean => process.getuid?.() === 0;
+
+/**
+ * Whom to run a child as: an unprivileged user when we are root and that user can read each of `files` and pass through each of `folders`,
+ * else undefined (as ourselves). A 0700 folder above the checkout, such as /root, is the usual reason why not.
+ */
+export function unprivilegedOwner(files: string[], folders: string[]): Owner | undefined {
+  if (!isRoot()) return undefined;
+  const script = 'for path; do if [ -d "$path" ]; then test -x "$path"; else test -r "$path"; fi || exit 1; done';
+  return spawnSync('/bin/sh', ['-c', script, 'sh', ...files, ...folders], { ...nobody, cwd: '/' }).status === 0 ? nobody : undefined;
+}
+
+/** Gives a folder and all in it away. Small trees only: it is synchronous. */
+export function giveTree(folder: string, owner: Owner): void {
+  chownSync(folder, owner.uid, owner.gid);
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) giveTree(path, owner);
+    else lchownSync(path, owner.uid, owner.gid);
+  }
+}
