@@ -1,0 +1,140 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Refused } from '#contracts';
+import { TargetCLIError } from './targetcli-errors';
+import { lockState } from './lock-holder';
+import { TargetcliSession, groupMembers, type SessionSettings } from './targetcli-session';
+
+export interface LeaseSettings extends SessionSettings {
+  /** One command, or one start. */
+  timeoutMs: number;
+  lockWaitMs: number;
+  /** How long the process, and with it the lock, is kept for the next command. */
+  idleMs: number;
+  /** After this long the lock is handed over between two targets, if another targetcli waits for it. */
+  burstMs: number;
+}
+
+/** targetcli reads all objects at its start and writes all when it saves. */
+const MS_PER_OBJECT = 50;
+const HAND_OVER_MS = 200;
+
+/**
+ * Keeps one targetcli process for all targets of a burst and lets it go soon after, because it holds the lock that an
+ * administrator's targetcli waits for. Used by one caller at a time: the node's queue.
+ */
+export class TargetcliLease {
+  private session: TargetcliSession | null = null;
+  private ending: Promise<void> | null = null;
+  private idle: NodeJS.Timeout | undefined;
+  private busySince: number | null = null;
+  private stuckGroups: number[] = [];
+  /** Processes started since this executor did. */
+  started = 0;
+  version: string | null = null;
+
+  constructor(
+    private readonly settings: LeaseSettings,
+    /** LIO objects on the node, which start and save take time for. */
+    private readonly objects: () => number = () => 0,
+  ) {}
+
+  /** What hangs in the kernel, in words, or null. It heals when the process ends after all. */
+  wedged(): string | null {
+    this.stuckGroups = this.stuckGroups.filter((group) => groupMembers(group).length > 0);
+    const member = this.stuckGroups.flatMap(groupMembers)[0];
+    return member ? `targetcli (pid ${member.pid}, state ${member.state}) does not end, not even when killed` : null;
+  }
+
+  /**
+   * Makes sure that a process runs and holds the lock; call it before looking at what is to be changed.
+   * @throws Refused NODE_WEDGED, or NODE_BUSY naming who holds the lock
+   * @throws TargetCLIError
+   */
+  async acquire(): Promise<void> {
+    clearTimeout(this.idle);
+    await this.ending;
+    const wedged = this.wedged();
+    if (wedged) throw new Refused('NODE_WEDGED', { hint: `${wedged}.` });
+    if (this.session?.alive && this.mustHandOver(this.session)) {
+      await this.release();
+      await sleep(HAND_OVER_MS);
+    }
+    if (this.session?.alive) return;
+    await this.waitForLock();
+    try {
+      this.started++;
+      this.session = await TargetcliSession.start(this.settings, this.patience());
+      this.version = this.session.version;
+    } catch (error) {
+      await this.release(0);
+      const { holder } = lockState();
+      if (error instanceof TargetCLIError && error.kind === 'timeout' && holder) throw busy(holder);
+      throw error;
+    }
+  }
+
+  /**
+   * Runs one line.
+   * @throws TargetCLIError; after a time-out or the end of the process the next call starts a new one.
+   */
+  async run(line: string, step: string): Promise<void> {
+    await this.acquireUnlessAlive();
+    try {
+      await this.session!.run(line, step, this.patience());
+    } catch (error) {
+      if (!(error instanceof TargetCLIError) || (this.session?.alive && error.kind !== 'timeout')) throw error;
+      await this.release(0);
+      throw this.wedged() ? error.explained('NODE_WEDGED') : error;
+    }
+  }
+
+  /** No more to do for now. */
+  rest(): void {
+    clearTimeout(this.idle);
+    if (this.session) this.idle = setTimeout(() => void this.release(), this.settings.idleMs);
+  }
+
+  /**
+   * Ends the process and so gives the lock back.
+   * @param graceMs how long it may take by itself before it is killed
+   */
+  async release(graceMs = 5_000): Promise<void> {
+    clearTimeout(this.idle);
+    const session = this.session;
+    this.session = null;
+    if (session)
+      this.ending = session.end(graceMs).then((ended) => {
+        if (!ended) this.stuckGroups.push(session.pid);
+      });
+    await this.ending;
+    this.ending = null;
+  }
+
+  private async acquireUnlessAlive(): Promise<void> {
+    clearTimeout(this.idle);
+    if (!this.session?.alive) await this.acquire();
+  }
+
+  private patience(): number {
+    return this.settings.timeoutMs + MS_PER_OBJECT * this.objects();
+  }
+
+  private mustHandOver(session: TargetcliSession): boolean {
+    return Date.now() - session.startedAt > this.settings.burstMs && lockState(new Set([session.pid])).waiting > 0;
+  }
+
+  /** The wait counts from when the lock was first found held, so that a queue behind a long holder is refused together. */
+  private async waitForLock(): Promise<void> {
+    for (;;) {
+      const { holder } = lockState();
+      if (!holder) break;
+      this.busySince ??= Date.now();
+      if (Date.now() - this.busySince >= this.settings.lockWaitMs) throw busy(holder);
+      await sleep(100);
+    }
+    this.busySince = null;
+  }
+}
+
+const busy = ({ pid, program }: { pid: number; program: string }): Refused =>
+  new Refused('NODE_BUSY', { hint: `The targetcli lock is held by pid ${pid} (${program}).` });

@@ -1,0 +1,293 @@
+import type { Portal, TargetWish } from '#contracts';
+import { planAbsent, planPresent, undoSteps, type PlannedStep, type Step } from '../plan-target';
+import type { ConfigfsTree } from './configfs';
+import { TargetCLIError } from './targetcli-errors';
+import type { TargetcliLease } from './targetcli-lease';
+import { backstoreToken, iqnToken, machineNames, portalToken, token } from './target-names';
+import { desiredTarget, type NodeFacts, type Seen, type SeenTarget } from './target-state';
+
+/** What a change came to. It throws instead when the kernel does not show what was asked. */
+export interface Change {
+  /** Steps that were run; 0 when everything was as asked, and then no targetcli was started. */
+  steps: number;
+}
+
+/** A change that failed: at which step and why, and whether the kernel shows again what it showed before. */
+export class ChangeFailed extends Error {
+  constructor(
+    readonly fault: TargetCLIError,
+    /** False: neither the state before nor a clean node could be established. */
+    readonly undone: boolean,
+    undoFault?: unknown,
+  ) {
+    super(fault.message, { cause: undoFault ?? fault });
+    this.name = 'ChangeFailed';
+  }
+}
+
+export interface AdapterSettings extends NodeFacts {
+  targetPrefix: string;
+  savedConfigFile: string;
+}
+
+/** Parts of a line that name the parts of LIO's tree, each through the allow-list. */
+const backstorePath = (name: string): string => `/backstores/fileio/${backstoreToken(name)}`;
+const tpgPath = (iqn: string): string => `/iscsi/${iqnToken(iqn)}/tpg1`;
+const aclPath = (iqn: string, initiatorIqn: string): string => `${tpgPath(iqn)}/acls/${iqnToken(initiatorIqn)}`;
+const assignments = (values: Record<string, string>): string =>
+  Object.entries(values)
+    .map(([name, value]) => `${token(name)}=${token(value)}`)
+    .join(' ');
+
+/**
+ * Changes LIO through targetcli, one line per change, and reads the outcome back from configfs.
+ * What targetcli answers is never taken for the outcome: it ends with 0 after errors, and kernel state outlives it when it dies.
+ * Every method that changes something throws `TargetCLIError` with a code of the closed list, and `Refused` NODE_BUSY or
+ * NODE_WEDGED when nothing could be begun. One caller at a time: see node-queue.ts.
+ */
+export class TargetcliAdapter {
+  constructor(
+    private readonly lease: TargetcliLease,
+    readonly tree: ConfigfsTree,
+    readonly settings: AdapterSettings,
+  ) {}
+
+  /**
+   * Makes a backstore of an existing file, written through: with `write_back` the page cache of the node would answer for writes
+   * that a power cut loses. Without a size, since targetcli takes an existing file's own; it would create a missing file, so the
+   * caller has looked at it (open-image.ts).
+   */
+  async createFileioBackstore(name: string, file: string, serial: string): Promise<void> {
+    const step = 'create-backstore';
+    try {
+      await this.run(
+        step,
+        `/backstores/fileio create name=${backstoreToken(name)} file_or_dev=${token(file)} write_back=false wwn=${token(serial)}`,
+      );
+    } catch (error) {
+      throw error instanceof TargetCLIError ? this.explainFile(error, file) : error;
+    }
+  }
+
+  /** Only before a LUN shows the backstore: the kernel refuses most attributes afterwards (target_core_configfs.c, `export_count`). */
+  async setBackstoreAttributes(name: string, attributes: Record<string, string>): Promise<void> {
+    await this.run('set-backstore-attributes', `${backstorePath(name)} set attribute ${assignments(attributes)}`);
+  }
+
+  /** Makes a target with a TPG that is disabled and has no portal: the preferences of targetcli-prefs.ts see to it. */
+  async createIscsiTarget(iqn: string): Promise<void> {
+    await this.run('create-target', `/iscsi create wwn=${iqnToken(iqn)}`);
+  }
+
+  async setTpgAttributes(iqn: string, attributes: Record<string, string>): Promise<void> {
+    await this.run('set-tpg-attributes', `${tpgPath(iqn)} set attribute ${assignments(attributes)}`);
+  }
+
+  /** Without mapping it into ACLs, which targetcli would do by itself and under numbers of its own choice. */
+  async createLun(iqn: string, lun: number, backstore: string): Promise<void> {
+    await this.run(
+      'create-lun',
+      `${tpgPath(iqn)}/luns create storage_object=${backstorePath(backstore)} lun=${token(lun)} add_mapped_luns=false`,
+    );
+  }
+
+  /** Admits one initiator, to no LUN yet. */
+  async createAcl(iqn: string, initiatorIqn: string): Promise<void> {
+    await this.run('create-acl', `${tpgPath(iqn)}/acls create wwn=${iqnToken(initiatorIqn)} add_mapped_luns=false`);
+  }
+
+  /** `write_protect` as a number: the word `true` is silently taken for read-write (rtslib_fb/target.py, MappedLUN). */
+  async mapLun(iqn: string, initiatorIqn: string, lun: number, tpgLun: number, readOnly: boolean): Promise<void> {
+    await this.run(
+      'map-lun',
+      `${aclPath(iqn, initiatorIqn)} create mapped_lun=${token(lun)} tpg_lun_or_backstore=${token(tpgLun)} write_protect=${readOnly ? 1 : 0}`,
+    );
+  }
+
+  /**
+   * Listens on one address. The TPG is still disabled, so nobody is answered yet. An address that the node does not have is
+   * accepted (iscsi_target_login.c sets IP_FREEBIND).
+   */
+  async createTargetPortal(iqn: string, portal: Portal): Promise<void> {
+    const { address, port } = portalToken(portal);
+    await this.run('create-portal', `${tpgPath(iqn)}/portals create ip_address=${token(address)} ip_port=${token(port)}`);
+  }
+
+  /** Opens the target: the last step of all. */
+  async enableTargetPortal(iqn: string): Promise<void> {
+    await this.run('enable-tpg', `${tpgPath(iqn)} enable`);
+  }
+
+  /** Makes the target of a wish, or mends it: what is there already is kept. @throws ChangeFailed */
+  async createCompleteTarget(wish: TargetWish): Promise<Change> {
+    const desired = desiredTarget(wish, this.settings);
+    return this.change(desired.iqn, desired.backstore, (seen) => planPresent(desired, seen));
+  }
+
+  /** Deletes a target, and its backstore unless another LUN shows it; the image file stays. @throws ChangeFailed */
+  async deleteTarget(iqn: string, backstore: string): Promise<Change> {
+    return this.change(iqn, backstore, (seen) => planAbsent({ iqn, backstore }, seen));
+  }
+
+  /** `createCompleteTarget` under the names that a machine has by its id: target `<prefix>:<id>`, initiator `<prefix>:m-<id>`. */
+  async createTargetForMachine(machineId: string, disk: TargetWish['disk'], lun = 0): Promise<Change> {
+    const { iqn, initiatorIqn } = machineNames(this.settings.targetPrefix, machineId);
+    return this.createCompleteTarget({
+      target_id: disk.disk_id,
+      generation: 1,
+      state: 'present',
+      iqn,
+      initiator_iqn: initiatorIqn,
+      lun,
+      disk,
+      if_idle: false,
+    });
+  }
+
+  async deleteTargetForMachine(machineId: string): Promise<Change> {
+    const { iqn } = machineNames(this.settings.targetPrefix, machineId);
+    const backstore = this.tree.target(iqn)?.luns[0]?.backstore ?? '';
+    return this.deleteTarget(iqn, backstore);
+  }
+
+  /** All targets of the node, whoever made them. */
+  listTargets(): SeenTarget[] {
+    return this.tree.targetNames().flatMap((iqn) => this.tree.target(iqn) ?? []);
+  }
+
+  /** The live state, read past targetcli: it needs no lock and waits for nothing. */
+  getTargetStatus(iqn: string, backstore: string): Seen {
+    return this.tree.see(iqn, backstore);
+  }
+
+  /**
+   * Has targetcli write the distribution's own file, and no other: 2.1.53 sets the mode of the folder to 0600, whichever it is.
+   * It writes what the kernel shows, not what is wished: see save-config.ts for when that is right.
+   */
+  async saveConfig(): Promise<void> {
+    await this.run('save-config', `/ saveconfig savefile=${token(this.settings.savedConfigFile)}`);
+  }
+
+  /** Runs one step of a plan. */
+  async perform(step: Step): Promise<void> {
+    switch (step.step) {
+      case 'create-backstore':
+        return this.createFileioBackstore(step.backstore, step.file, step.serial);
+      case 'set-backstore-attributes':
+        return this.setBackstoreAttributes(step.backstore, step.attributes);
+      case 'create-target':
+        return this.createIscsiTarget(step.iqn);
+      case 'set-tpg-attributes':
+        return this.setTpgAttributes(step.iqn, step.attributes);
+      case 'create-lun':
+        return this.createLun(step.iqn, step.lun, step.backstore);
+      case 'create-acl':
+        return this.createAcl(step.iqn, step.initiatorIqn);
+      case 'map-lun':
+        return this.mapLun(step.iqn, step.initiatorIqn, step.lun, step.tpgLun, step.readOnly);
+      case 'create-portal':
+        return this.createTargetPortal(step.iqn, step.portal);
+      case 'enable-tpg':
+        return this.enableTargetPortal(step.iqn);
+      case 'disable-tpg':
+        return this.unlessMissing(step.step, `${tpgPath(step.iqn)} disable`);
+      case 'unmap-lun':
+        return this.unlessMissing(step.step, `${aclPath(step.iqn, step.initiatorIqn)} delete mapped_lun=${token(step.lun)}`);
+      case 'delete-acl':
+        return this.unlessMissing(step.step, `${tpgPath(step.iqn)}/acls delete wwn=${token(step.initiatorIqn)}`);
+      case 'delete-lun':
+        return this.unlessMissing(step.step, `${tpgPath(step.iqn)}/luns delete lun=${token(step.lun)}`);
+      case 'delete-portal':
+        return this.unlessMissing(
+          step.step,
+          `${tpgPath(step.iqn)}/portals delete ip_address=${token(step.portal.address)} ip_port=${token(step.portal.port)}`,
+        );
+      case 'delete-tpg':
+        return this.unlessMissing(step.step, `/iscsi/${iqnToken(step.iqn)} delete tag=${token(step.tag)}`);
+      case 'delete-target':
+        return this.unlessMissing(step.step, `/iscsi delete wwn=${iqnToken(step.iqn)}`);
+      case 'delete-unused-backstore':
+        return this.deleteUnusedBackstore(step.backstore);
+    }
+  }
+
+  /**
+   * rtslib deletes a backstore together with every LUN on it, sessions or not (rtslib_fb/tcm.py, `delete`): so the kernel's own
+   * count of LUNs is asked first.
+   */
+  private async deleteUnusedBackstore(name: string): Promise<void> {
+    this.tree.removeUnconfigured(name);
+    if (this.tree.isExported(name)) return;
+    await this.unlessMissing('delete-unused-backstore', `/backstores/fileio delete name=${backstoreToken(name)}`);
+  }
+
+  /** Deleting what is gone is done. */
+  private async unlessMissing(step: string, line: string): Promise<void> {
+    await this.run(step, line).catch((error: unknown) => {
+      if (!(error instanceof TargetCLIError) || error.kind !== 'not-found') throw error;
+    });
+  }
+
+  private async run(step: string, line: string): Promise<void> {
+    await this.lease.run(line, step);
+  }
+
+  /** look -> plan -> run -> read back; at the first error what was begun is undone, and that is read back too. */
+  private async change(iqn: string, backstore: string, plan: (seen: Seen) => PlannedStep[]): Promise<Change> {
+    if (plan(this.tree.see(iqn, backstore)).length === 0) return { steps: 0 };
+    await this.lease.acquire();
+    // once more, now that no other targetcli can change it
+    const before = this.tree.see(iqn, backstore);
+    const planned = plan(before);
+    const begun: PlannedStep[] = [];
+    try {
+      for (const next of planned) {
+        begun.push(next);
+        await this.perform(next.do);
+      }
+      const left = plan(this.tree.see(iqn, backstore));
+      if (left.length > 0)
+        throw new TargetCLIError('no-effect', 'read-back', `still to do: ${left.map((step) => step.do.step).join(', ')}`);
+      return { steps: planned.length };
+    } catch (error) {
+      const fault = error instanceof TargetCLIError ? error : new TargetCLIError('unknown', begun.at(-1)?.do.step ?? 'plan', String(error));
+      // what exists already under the name was made by somebody else: it is not ours to delete
+      if (fault.kind === 'exists') begun.pop();
+      throw await this.takeBack(iqn, backstore, before, begun, fault);
+    } finally {
+      this.lease.rest();
+    }
+  }
+
+  private async takeBack(iqn: string, backstore: string, before: Seen, begun: PlannedStep[], fault: TargetCLIError): Promise<ChangeFailed> {
+    const failed = (undoFault?: unknown) => {
+      const now = this.tree.see(iqn, backstore);
+      const clean = now.target === null && (now.backstore === null || now.backstore.exported);
+      return new ChangeFailed(fault, clean || sameState(before, now), undoFault);
+    };
+    try {
+      for (const step of undoSteps(begun)) await this.perform(step);
+      return failed();
+    } catch (undoFault) {
+      return failed(undoFault);
+    }
+  }
+
+  /** Which file it was: ours, or that of another backstore, which targetcli compares every new one with (`samefile`). */
+  private explainFile(error: TargetCLIError, file: string): TargetCLIError {
+    const inner = String(error.cause);
+    const other = /storage object for \S+ already exists: (\S+)/.exec(inner)?.[1];
+    if (other) return error.explained('FOREIGN_OBJECT', `The backstore ${other} holds the file.`);
+    if (error.kind !== 'file' || !/\[Errno 2\]/.test(inner) || inner.includes(`'${file}'`)) return error;
+    const lost = this.tree.backstoresWithoutFile();
+    return lost.length === 0
+      ? error
+      : error.explained('BACKING_FILE_MISSING', `The file of backstore ${lost.join(', ')} is gone, so targetcli makes no other backstore.`);
+  }
+}
+
+/** Sessions come and go by themselves. */
+const sameState = (before: Seen, now: Seen): boolean => {
+  const comparable = ({ target, backstore }: Seen) => JSON.stringify({ target: target && { ...target, sessions: [] }, backstore });
+  return comparable(before) === comparable(now);
+};
