@@ -28,7 +28,7 @@ const AWAY = /^(08|53|57|58|28)|^(3D000|55P03|25P03|25006)$/;
 /** The transaction was rolled back because of another one: serialization failure and deadlock. */
 const TRY_AGAIN = new Set(['40001', '40P01']);
 
-const codeOf = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
+const codeOf = (error: unknown): string => String((error as { code?: unknown } | undefined)?.code ?? '');
 
 /** The connection is of no more use: there is nothing to roll back on it. */
 export const connectionLost = (error: unknown): boolean =>
@@ -48,7 +48,10 @@ export const violatedConstraint = (error: unknown): string | undefined =>
     ? (error.driverError as { constraint?: string }).constraint
     : undefined;
 
-const driverMessage = (error: unknown): string => {
-  if (error instanceof QueryFailedError) return error.driverError.message;
-  return error instanceof Error ? error.message : '';
-};
+/** The database refuses these values, and will again: a text or number that a column cannot hold (22), a constraint (23). */
+export const rowRefused = (error: unknown): boolean => error instanceof QueryFailedError && /^2[23]/.test(codeOf(error));
+
+const driverMessage = (error: unknown): string =>
+  String(
+    (error as { driverError?: Error; message?: unknown } | undefined)?.driverError?.message ?? (error as Error | undefined)?.message ?? '',
+  );

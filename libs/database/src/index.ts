@@ -1,6 +1,7 @@
-export { connectDatabase, databaseCheck } from './connect';
-export { databaseAway, violatedConstraint } from './database-errors';
+export { connectDatabase, databaseCheck, whenDatabaseIsThere } from './connect';
+export { databaseAway, rowRefused, violatedConstraint } from './database-errors';
 export { listPage } from './list-page';
 export { migrate, migrationsPending, undoLastMigration, type Migrations } from './migrate';
 export { databaseOptions, type DatabaseSettings } from './options';
 export { inDatabase, inTransaction, type Isolation } from './transaction';
+export { refuseTaken } from './refuse-taken';

@@ -5,11 +5,15 @@ import { Refused, type Page } from '#contracts';
 /** Entries that `total` counts; a count of everything would read the whole table on every page. */
 const COUNTED = 10_000;
 
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+
 interface PageRequest<T> {
   limit: number;
   cursor?: string;
   /** Column that falls from one entry to the next and is unique. */
   key?: 'id' | 'seq';
+  /** What an id looks like; a cursor is a client's text. UUIDs when left out. */
+  ids?: RegExp;
   /** What the client asked for: a cursor is good for the same filters only. */
   filters: Record<string, unknown>;
   where: FindOptionsWhere<T>;
@@ -23,9 +27,9 @@ interface PageRequest<T> {
 export const listPage = async <T extends ObjectLiteral>(
   tx: EntityManager,
   entity: EntityTarget<T>,
-  { limit, cursor, key = 'id', filters, where }: PageRequest<T>,
+  { limit, cursor, key = 'id', ids = UUID, filters, where }: PageRequest<T>,
 ): Promise<Page<T>> => {
-  const below = cursor === undefined ? {} : { [key]: LessThan(readCursor(cursor, key, filters)) };
+  const below = cursor === undefined ? {} : { [key]: LessThan(readCursor(cursor, key === 'id' ? ids : 'number', filters)) };
   const order = { [key]: 'DESC' } as FindOptionsOrder<T>;
   const rows = await tx.find(entity, { where: { ...where, ...below }, order, take: limit + 1 });
   const items = rows.slice(0, limit);
@@ -59,9 +63,7 @@ const checksum = (position: unknown, filters: Record<string, unknown>): string =
 const writeCursor = (position: string | number, filters: Record<string, unknown>): string =>
   Buffer.from(JSON.stringify([position, checksum(position, filters)])).toString('base64url');
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
-
-const readCursor = (cursor: string, key: 'id' | 'seq', filters: Record<string, unknown>): string | number => {
+const readCursor = (cursor: string, expected: RegExp | 'number', filters: Record<string, unknown>): string | number => {
   let read: unknown;
   try {
     read = JSON.parse(Buffer.from(cursor, 'base64url').toString());
@@ -70,7 +72,7 @@ const readCursor = (cursor: string, key: 'id' | 'seq', filters: Record<string, u
   }
   const [position, sum] = Array.isArray(read) ? (read as unknown[]) : [];
   if (sum !== checksum(position, filters)) throw new Refused('INVALID_CURSOR');
-  if (key === 'id' && typeof position === 'string' && UUID.test(position)) return position;
-  if (key === 'seq' && typeof position === 'number' && Number.isSafeInteger(position)) return position;
+  if (expected === 'number' ? Number.isSafeInteger(position) : typeof position === 'string' && expected.test(position))
+    return position as string | number;
   throw new Refused('INVALID_CURSOR');
 };

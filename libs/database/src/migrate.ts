@@ -1,5 +1,6 @@
 import { DataSource, MigrationExecutor, type MigrationInterface, type QueryRunner } from 'typeorm';
 import type { Logger } from '#runtime';
+import { whenDatabaseIsThere } from './connect';
 import { databaseOptions } from './options';
 
 /** In the order in which they are written; the names of the classes end in their time, as TypeORM wants it. */
@@ -9,11 +10,13 @@ export type Migrations = (new () => MigrationInterface)[];
 const MIGRATION_TIMEOUT_MS = 600_000;
 
 /**
- * Brings the schema up to date, as its owner, and resolves with the names of what ran. Several instances may start at once:
- * an advisory lock lets one work while the others wait.
+ * Brings the schema up to date, as its owner, and resolves with the names of what ran; waits for the database. Several
+ * instances may start at once: an advisory lock lets one work while the others wait.
  */
 export const migrate = (ownerUrl: string, migrations: Migrations, schema: string, log: Logger): Promise<string[]> =>
-  asOwner(ownerUrl, migrations, schema, log, async (executor) => (await executor.executePendingMigrations()).map(({ name }) => name));
+  whenDatabaseIsThere(log, () =>
+    asOwner(ownerUrl, migrations, schema, log, async (executor) => (await executor.executePendingMigrations()).map(({ name }) => name)),
+  );
 
 /** Undoes the newest migration that ran; for going back to an older version by hand, and for the tests. */
 export const undoLastMigration = (ownerUrl: string, migrations: Migrations, schema: string, log: Logger): Promise<void> =>
