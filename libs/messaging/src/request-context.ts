@@ -20,16 +20,21 @@ const SOURCE = /^http:[0-9a-fA-F.:]{2,45}$/;
 /** A client's request id when it is a plain token; a new one otherwise, since it is copied into logs and headers. */
 export const acceptRequestId = (value: string | undefined): string => (value && REQUEST_ID.test(value) ? value : newId());
 
+/** N of `Prefer: wait=N`, RFC 7240. */
+export const preferredWaitSeconds = (prefer: string | undefined): number | undefined => {
+  const wait = /(?:^|[,;\s])wait=(\d{1,3})\b/.exec(prefer ?? '')?.[1];
+  return wait === undefined ? undefined : Number(wait);
+};
+
 export const contextOf = (subject: string, headers: MsgHdrs | undefined): RequestContext => {
   const get = (name: string) => headers?.get(name) || undefined;
   const source = get('Spindle-Source');
-  const wait = /(?:^|[,;\s])wait=(\d{1,3})\b/.exec(get('Prefer') ?? '')?.[1];
   return {
     subject,
     requestId: acceptRequestId(get('X-Request-Id')),
     authorization: get('Authorization'),
     source: source && SOURCE.test(source) ? source : 'nats',
-    preferWaitSeconds: wait === undefined ? undefined : Number(wait),
+    preferWaitSeconds: preferredWaitSeconds(get('Prefer')),
     idempotencyKey: get('Idempotency-Key'),
   };
 };
