@@ -1,4 +1,4 @@
-export { TOKEN_SECONDS, signAccessToken, verifyAccessToken, type AccessClaims } from './access-token';
+export { TOKEN_SECONDS, signAccessToken, verifyAccessToken, type AccessClaims, type VerifiedToken } from './access-token';
 export { AnonymousRefusals } from './anonymous-refusals';
 export { boot, type Service } from './boot';
 export { BadSettings, commonSettings, healthSettings, loadSettings, readSecretFile, setting } from './env';
