@@ -1,0 +1,14 @@
+import { Controller, Get } from '@nestjs/common';
+import { ListNodes } from '#contracts';
+import { Exchange, type HttpExchange } from './http-exchange';
+import { NatsClient } from './nats-client';
+
+@Controller('nodes')
+export class NodesController {
+  constructor(private readonly nats: NatsClient) {}
+
+  @Get()
+  list(@Exchange() http: HttpExchange) {
+    return this.nats.ask(ListNodes, http);
+  }
+}
