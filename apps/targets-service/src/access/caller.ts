@@ -1,0 +1,14 @@
+import type { Role } from '#contracts';
+
+/** Who asks, and how; every use case gets one. */
+export interface Caller {
+  actor: string;
+  role: Role;
+  requestId: string;
+  source: string;
+  /** Longest the caller wants to wait for an operation, milliseconds. */
+  waitMs?: number;
+}
+
+/** What the service does of itself: reacting to a node, or finishing an operation. */
+export const SYSTEM = { actor: 'system', source: 'system' } as const;

@@ -1,0 +1,121 @@
+import { mayDo, parseInput, Refused, type Action, type InputOf, type RequestContract } from '#contracts';
+import { inTransaction } from '#database';
+import type { RequestContext } from '#messaging';
+import { AnonymousRefusals, sleep, verifyAccessToken, type AccessClaims } from '#runtime';
+import { appendAudit } from '../outbox/outbox';
+import type { Parts } from '../parts';
+import type { Caller } from './caller';
+import { withoutSecrets } from './without-secrets';
+
+const LONGEST_WAIT_SECONDS = 25;
+
+/** Where every public request enters: who asks, may they, is it well formed; and a refused command goes into the audit trail. */
+export class Door {
+  private readonly refusals: AnonymousRefusals;
+  private readonly leaving = new AbortController();
+
+  constructor(
+    private readonly parts: Parts,
+    private readonly publicKey: string,
+  ) {
+    this.refusals = new AnonymousRefusals(parts.settings.ANONYMOUS_REFUSALS_PER_MINUTE);
+    void this.writeSums();
+  }
+
+  /** A request that needs a token. @throws Refused */
+  async admit<C extends RequestContract<Action>, R>(
+    contract: C,
+    body: unknown,
+    context: RequestContext,
+    useCase: (input: InputOf<C>, caller: Caller) => Promise<R>,
+  ): Promise<R> {
+    let claims: AccessClaims | undefined;
+    try {
+      claims = verifyAccessToken(context.authorization, this.publicKey);
+      if (!mayDo(claims.role, contract.subject))
+        throw new Refused('FORBIDDEN', { hint: `Role ${claims.role} may not ${contract.subject}.` });
+      return await useCase(parseInput(contract.input, body) as InputOf<C>, this.callerOf(claims, context));
+    } catch (error) {
+      if (error instanceof Refused) await this.recordRefusal(contract, body, context, claims, error);
+      throw error;
+    }
+  }
+
+  /** Login, which makes the token. @throws Refused */
+  async admitAnyone<C extends RequestContract<Action>, R>(
+    contract: C,
+    body: unknown,
+    context: RequestContext,
+    useCase: (input: InputOf<C>, context: RequestContext) => Promise<R>,
+  ): Promise<R> {
+    try {
+      return await useCase(parseInput(contract.input, body) as InputOf<C>, context);
+    } catch (error) {
+      if (error instanceof Refused) await this.recordRefusal(contract, body, context, undefined, error);
+      throw error;
+    }
+  }
+
+  close(): void {
+    this.leaving.abort();
+  }
+
+  private callerOf({ username, role }: AccessClaims, context: RequestContext): Caller {
+    const seconds = context.preferWaitSeconds;
+    return {
+      actor: username,
+      role,
+      requestId: context.requestId,
+      source: context.source,
+      waitMs: seconds === undefined ? undefined : Math.min(seconds, LONGEST_WAIT_SECONDS) * 1_000,
+    };
+  }
+
+  /** A part that is away refuses nothing: such answers are not decisions, and the database may be that part. */
+  private async recordRefusal(
+    contract: RequestContract,
+    body: unknown,
+    context: RequestContext,
+    claims: AccessClaims | undefined,
+    refused: Refused,
+  ) {
+    if (refused.status >= 500) return;
+    const decidedOnAccess = refused.status === 401 || refused.status === 403;
+    if (contract.kind === 'query' && !decidedOnAccess) return;
+    if (!claims && !this.refusals.mayRecord(context.source, Date.now())) return;
+    const asked = withoutSecrets(body) as Record<string, unknown>;
+    const id = typeof asked.id === 'string' && /^[0-9a-f-]{36}$/i.test(asked.id) ? asked.id : null;
+    await inTransaction(this.parts.database, (tx) =>
+      appendAudit(tx, {
+        actor: claims?.username ?? 'anonymous',
+        source: context.source,
+        action: contract.subject,
+        resource: { type: contract.subject.split('.')[0]!.replace(/s$/, ''), id },
+        outcome: 'denied',
+        code: refused.code,
+        requestId: context.requestId,
+        after: asked,
+      }),
+    );
+    this.parts.relay.nudge();
+  }
+
+  private async writeSums(): Promise<void> {
+    while (!this.leaving.signal.aborted) {
+      await sleep(5_000, this.leaving.signal);
+      for (const { source, count } of this.refusals.takeSums(Date.now()))
+        await inTransaction(this.parts.database, (tx) =>
+          appendAudit(tx, {
+            actor: 'anonymous',
+            source,
+            action: 'refusals.summed',
+            resource: { type: 'refusal', id: null },
+            outcome: 'denied',
+            code: 'UNAUTHENTICATED',
+            requestId: 'none',
+            after: { count },
+          }),
+        ).catch((err: unknown) => this.parts.log.error({ err, source, count }, 'refusals could not be recorded'));
+    }
+  }
+}

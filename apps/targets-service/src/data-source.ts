@@ -1,0 +1,13 @@
+import { Initial1764000000000 } from '../migrations/1764000000000-initial';
+import { Image } from './inventory/image.entity';
+import { Machine } from './inventory/machine.entity';
+import { StorageNode } from './inventory/node.entity';
+import { BootSession } from './inventory/session.entity';
+import { User } from './inventory/user.entity';
+import { Target } from './targets/target.entity';
+
+export const SCHEMA = 'targets';
+
+export const MIGRATIONS = [Initial1764000000000];
+
+export const ENTITIES = [Target, Machine, Image, User, BootSession, StorageNode];

@@ -1,0 +1,33 @@
+import { IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import type { ImageResponse, InputOf, ListImages, Page } from '#contracts';
+import { listPage } from '#database';
+import { Image } from './image.entity';
+
+export const findImage = (tx: EntityManager, id: string): Promise<Image | null> => tx.findOneBy(Image, { id, deleted_at: IsNull() });
+
+/** `share`: others may export it read-only at the same time. `update`: nobody else may export or change it meanwhile. */
+export const lockImage = (tx: EntityManager, id: string, mode: 'share' | 'update'): Promise<Image | null> =>
+  tx.findOne(Image, {
+    where: { id, deleted_at: IsNull() },
+    lock: { mode: mode === 'share' ? 'pessimistic_read' : 'pessimistic_write' },
+  });
+
+export const insertImage = (tx: EntityManager, image: Image): Promise<unknown> => tx.insert(Image, image);
+
+export const updateImage = (tx: EntityManager, { id, ...columns }: Image): Promise<unknown> => tx.update(Image, { id }, columns);
+
+export const listImages = (tx: EntityManager, { limit, cursor, ...filters }: InputOf<typeof ListImages>): Promise<Page<Image>> => {
+  const where: FindOptionsWhere<Image> = { deleted_at: IsNull() };
+  if (filters.name) where.name = filters.name;
+  return listPage(tx, Image, { limit, cursor, filters, where });
+};
+
+export const presentImage = (image: Image): ImageResponse => ({
+  id: image.id,
+  name: image.name,
+  file: image.file,
+  size_bytes: image.size_bytes,
+  read_only: image.read_only,
+  created_at: image.created_at.toISOString(),
+  updated_at: image.updated_at.toISOString(),
+});

@@ -1,0 +1,16 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+import type { NodeReport, NodeStatus } from '#contracts';
+
+@Entity({ schema: 'targets', name: 'storage_nodes' })
+export class StorageNode {
+  @PrimaryColumn('text') id: string;
+  @Column('text') name: string;
+  @Column('text') status: NodeStatus;
+  /** Counts the events of this node; each event's `sequence`. */
+  @Column('integer') version: number;
+  @Column('text') portal_address: string;
+  @Column('integer') portal_port: number;
+  @Column('timestamptz') last_seen_at: Date;
+  /** The last report, as the node sent it. */
+  @Column('jsonb') report: NodeReport;
+}

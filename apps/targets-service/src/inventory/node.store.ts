@@ -1,0 +1,40 @@
+import type { EntityManager } from 'typeorm';
+import { NODE_ID_PATTERN, type InputOf, type ListNodes, type NodeResponse, type Page } from '#contracts';
+import { listPage } from '#database';
+import { StorageNode } from './node.entity';
+
+export const findNode = (tx: EntityManager, id: string): Promise<StorageNode | null> => tx.findOneBy(StorageNode, { id });
+
+export const lockNode = (tx: EntityManager, id: string): Promise<StorageNode | null> =>
+  tx.findOne(StorageNode, { where: { id }, lock: { mode: 'pessimistic_write' } });
+
+export const onlineNodes = (tx: EntityManager): Promise<StorageNode[]> =>
+  tx.find(StorageNode, { where: { status: 'online' }, order: { id: 'ASC' } });
+
+/** Nodes that were to report and have not for so long. */
+export const silentNodes = (tx: EntityManager, silenceMs: number): Promise<StorageNode[]> =>
+  tx
+    .createQueryBuilder(StorageNode, 'node')
+    .where(`status <> 'offline' AND last_seen_at < now() - make_interval(secs => :seconds)`, { seconds: silenceMs / 1_000 })
+    .setLock('pessimistic_write')
+    .setOnLocked('skip_locked')
+    .getMany();
+
+export const saveNode = (tx: EntityManager, node: StorageNode): Promise<unknown> => tx.upsert(StorageNode, node, ['id']);
+
+export const listNodes = (tx: EntityManager, { limit, cursor }: InputOf<typeof ListNodes>): Promise<Page<StorageNode>> =>
+  listPage(tx, StorageNode, { limit, cursor, ids: NODE_ID_PATTERN, filters: {}, where: {} });
+
+export const presentNode = (node: StorageNode): NodeResponse => ({
+  id: node.id,
+  name: node.name,
+  status: node.status,
+  portal: { address: node.portal_address, port: node.portal_port },
+  last_seen_at: node.last_seen_at.toISOString(),
+  targets: node.report.targets,
+  versions: node.report.versions,
+  message: node.report.message,
+  foreign: node.report.foreign,
+  checks: node.report.checks,
+  saved_config: node.report.saved_config,
+});

@@ -1,0 +1,134 @@
+import { Client } from 'pg';
+import { publishStored, type Bus } from '#messaging';
+import { counter, gauge, sleep, type Logger } from '#runtime';
+
+interface Row {
+  position: string;
+  message_id: string;
+  subject: string;
+  request_id: string;
+  body: unknown;
+}
+
+const BATCH = 200;
+/** Session lock of the one relay that publishes; another waits for it as a standby. */
+const LOCK = 7_410_001;
+const IDLE_POLL_MS = 1_000;
+/** Published rows stay this long, so that a lost stream can be filled again. */
+const KEEP = '30 days';
+
+const published = counter('spindle_outbox_published_total', 'Messages that JetStream has stored');
+const waiting = gauge('spindle_outbox_waiting', 'Messages not yet stored by JetStream, at most one batch is counted');
+const oldest = gauge('spindle_outbox_oldest_seconds', 'Age of the oldest message not yet stored');
+
+/**
+ * Publishes the outbox in order, from a connection of its own: LISTEN and a session lock do not live in a pool.
+ *
+ * Reads only below the oldest running transaction (`pg_snapshot_xmin`), since a lower position may commit later and would be
+ * skipped; `Nats-Msg-Id` is the message's id, so publishing again after a crash adds nothing to the stream.
+ */
+export class OutboxRelay {
+  private readonly leaving = new AbortController();
+  private loop: Promise<void> = Promise.resolve();
+  private wake = new AbortController();
+
+  constructor(
+    private readonly databaseUrl: string,
+    private readonly bus: Bus,
+    private readonly log: Logger,
+  ) {}
+
+  start(): void {
+    this.loop = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.leaving.abort();
+    this.wake.abort();
+    await this.loop;
+  }
+
+  /** A message was committed here: do not wait for the next look. */
+  nudge(): void {
+    this.wake.abort();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.leaving.signal.aborted) {
+      const client = new Client({
+        connectionString: this.databaseUrl,
+        connectionTimeoutMillis: 2_000,
+        query_timeout: 10_000,
+        keepAlive: true,
+      });
+      client.on('error', (err) => this.log.warn({ err }, 'outbox relay lost its connection'));
+      try {
+        await client.connect();
+        await this.relay(client);
+      } catch (err) {
+        if (!this.leaving.signal.aborted) this.log.warn({ err }, 'outbox relay interrupted');
+      } finally {
+        await client.end().catch(() => undefined);
+      }
+      await sleep(500, this.leaving.signal);
+    }
+  }
+
+  private async relay(client: Client): Promise<void> {
+    while (!this.leaving.signal.aborted) {
+      const { rows } = await client.query<{ held: boolean }>('SELECT pg_try_advisory_lock($1) AS held', [LOCK]);
+      if (rows[0]?.held) break;
+      await sleep(IDLE_POLL_MS, this.leaving.signal);
+    }
+    let pruneAt = 0;
+    while (!this.leaving.signal.aborted) {
+      this.wake = new AbortController();
+      const count = await this.publishBatch(client);
+      if (count === BATCH) continue;
+      if (Date.now() >= pruneAt) {
+        await client.query(`DELETE FROM targets.outbox WHERE published_at < now() - interval '${KEEP}'`);
+        pruneAt = Date.now() + 3_600_000;
+      }
+      await sleep(count > 0 ? 20 : IDLE_POLL_MS, this.wake.signal);
+    }
+  }
+
+  private async publishBatch(client: Client): Promise<number> {
+    const { rows } = await client.query<Row>(
+      `SELECT position, message_id, subject, request_id, body FROM targets.outbox
+       WHERE published_at IS NULL AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY position LIMIT ${BATCH}`,
+    );
+    waiting.set(rows.length);
+    if (rows.length === 0) {
+      oldest.set(0);
+      return 0;
+    }
+    if (!this.bus.connected()) throw new Error('NATS is away');
+    const stored = await this.publish(rows);
+    if (stored.length > 0) await client.query('UPDATE targets.outbox SET published_at = now() WHERE position = ANY($1)', [stored]);
+    published.inc(stored.length);
+    if (stored.length < rows.length) {
+      const age = await client.query<{ age: number }>(
+        'SELECT extract(epoch FROM now() - min(created_at))::float AS age FROM targets.outbox WHERE published_at IS NULL',
+      );
+      oldest.set(age.rows[0]?.age ?? 0);
+      throw new Error('JetStream did not store a message');
+    }
+    return rows.length;
+  }
+
+  /** One at a time: with several on their way, one that is refused would come after its successors. Positions that are stored. */
+  private async publish(rows: Row[]): Promise<string[]> {
+    const stored: string[] = [];
+    for (const row of rows) {
+      try {
+        await publishStored(this.bus.nats, { subject: row.subject, id: row.message_id, body: row.body, requestId: row.request_id });
+      } catch (err) {
+        this.log.warn({ err, subject: row.subject }, 'JetStream did not store a message');
+        break;
+      }
+      stored.push(row.position);
+    }
+    return stored;
+  }
+}

@@ -1,0 +1,20 @@
+import type { DataSource } from 'typeorm';
+import type { Bus } from '#messaging';
+import type { Logger } from '#runtime';
+import type { Settings } from './config';
+import type { OutboxRelay } from './outbox/outbox-relay';
+import type { OperationRunner } from './reconcile/operation-runner';
+
+/** What the use cases work with; made once in the module. */
+export class Parts {
+  /** Set right after, since the runner works with the parts too. */
+  operations: OperationRunner;
+
+  constructor(
+    readonly settings: Settings,
+    readonly database: DataSource,
+    readonly bus: Bus,
+    readonly relay: OutboxRelay,
+    readonly log: Logger,
+  ) {}
+}

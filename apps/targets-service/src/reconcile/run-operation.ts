@@ -1,0 +1,74 @@
+import { ApplyReply, ERROR_CODES, Refused, errorFacts, type ErrorCode, type LastError } from '#contracts';
+import { inTransaction } from '#database';
+import type { Parts } from '../parts';
+import { changeTarget } from '../targets/change-target';
+import type { Target } from '../targets/target.entity';
+import type { Trigger } from '../targets/target-lifecycle';
+import { lockTarget, postponeOperation } from '../targets/target.store';
+import { askNode } from './ask-node';
+import { wishesOf } from './target-wish';
+
+/** What came of sending the wishes: the node's word, or nothing certain, which is tried again. */
+type Result =
+  | { certain: true; on: Extract<Trigger, 'node-done' | 'node-failed' | 'node-refused'>; error: LastError | null; disconnected: number }
+  | { certain: false; error: LastError };
+
+const LONGEST_BACKOFF_MS = 10_000;
+
+/** Sends a claimed operation's wishes to the node and records what came of it. An unknown outcome stays what it is: PENDING. */
+export const runOperation = async (parts: Parts, target: Target): Promise<void> => {
+  const result = await sendWishes(parts, target);
+  if (!result.certain) {
+    target.last_error = result.error;
+    const delay = Math.min(500 * 2 ** Math.min(target.attempts, 10), LONGEST_BACKOFF_MS);
+    await inTransaction(parts.database, (tx) => postponeOperation(tx, target, delay));
+    parts.log.warn({ target_id: target.id, request_id: target.operation_request_id, ...result.error }, 'operation waits for the node');
+    return;
+  }
+  await inTransaction(parts.database, async (tx) => {
+    const current = await lockTarget(tx, target.id);
+    if (!current || current.generation !== target.generation || current.operation !== target.operation) return;
+    await changeTarget(
+      tx,
+      current,
+      result.on,
+      { last_error: result.error, disconnected: current.operation === 'create' ? null : result.disconnected },
+      { actor: current.operation_by, source: 'system', requestId: current.operation_request_id, action: actionOf(current, result.on) },
+    );
+  });
+  parts.relay.nudge();
+};
+
+const sendWishes = async (parts: Parts, target: Target): Promise<Result> => {
+  let disconnected = target.disconnected ?? 0;
+  for (const wish of wishesOf(target)) {
+    try {
+      const reply = await askNode(parts, target.node_id, 'apply', wish, ApplyReply, {
+        requestId: target.operation_request_id,
+        timeoutMs: parts.settings.APPLY_TIMEOUT_MS,
+      });
+      disconnected += reply.disconnected;
+      const error = reply.error ?? errorOf('INTERNAL', 'apply');
+      // A node that could not delete still has the target: there is no end to that but trying again.
+      if (reply.outcome === 'unknown' || (reply.outcome === 'failed' && wish.state === 'absent')) return { certain: false, error };
+      if (reply.outcome === 'failed') return { certain: true, on: 'node-failed', error, disconnected };
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      if (error.code === 'STALE_GENERATION' && wish.generation < target.generation) continue;
+      if (error.code === 'TARGET_IN_USE')
+        return { certain: true, on: 'node-refused', error: errorOf('TARGET_IN_USE', 'check-idle'), disconnected: 0 };
+      return { certain: false, error: errorOf(error.code, 'apply', error.details.hint) };
+    }
+  }
+  return { certain: true, on: 'node-done', error: null, disconnected };
+};
+
+const errorOf = (code: ErrorCode, step: string, hint?: string): LastError => {
+  const facts = errorFacts(code in ERROR_CODES ? code : 'INTERNAL');
+  return { code, step, message: [facts.title + '.', hint, facts.advice].filter(Boolean).join(' ') };
+};
+
+const DONE = { create: 'target.created', delete: 'target.deleted', restart: 'target.restarted', repair: 'target.repaired' } as const;
+
+const actionOf = (target: Target, on: Trigger): string =>
+  on === 'node-done' && target.operation ? DONE[target.operation] : 'target.failed';

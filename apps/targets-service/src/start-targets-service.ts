@@ -1,0 +1,95 @@
+import { NestFactory } from '@nestjs/core';
+import type { DataSource } from 'typeorm';
+import { connectDatabase, databaseCheck, migrate, migrationsPending } from '#database';
+import { NatsServerStrategy, PassThroughFilter, connectBus, ensureStreams, type Bus } from '#messaging';
+import {
+  BadSettings,
+  collectProcessMetrics,
+  createLog,
+  nestLogger,
+  readSecretFile,
+  startHealthServer,
+  type Logger,
+  type Service,
+} from '#runtime';
+import { Door } from './access/door';
+import { makeFirstAdmin } from './access/first-admin';
+import type { Settings } from './config';
+import { ENTITIES, MIGRATIONS, SCHEMA } from './data-source';
+import { OutboxRelay } from './outbox/outbox-relay';
+import { Parts } from './parts';
+import { watchSilence } from './reconcile/node-presence';
+import { OperationRunner } from './reconcile/operation-runner';
+import { SigningKey } from './signing-key';
+import { TargetsServiceModule } from './targets-service.module';
+
+const NAME = 'targets-service';
+
+/** Health first, so that a start that waits for NATS or Postgres can be seen; requests last. */
+export const startTargetsService = async (settings: Settings): Promise<Service> => {
+  const log = createLog(NAME, settings.LOG_LEVEL);
+  const privateKey = readSecretFile('AUTH_PRIVATE_KEY_FILE', settings.AUTH_PRIVATE_KEY_FILE);
+  const publicKey = readSecretFile('AUTH_PUBLIC_KEY_FILE', settings.AUTH_PUBLIC_KEY_FILE);
+  collectProcessMetrics(NAME);
+
+  let bus: Bus | undefined;
+  let database: DataSource | undefined;
+  const health = await startHealthServer(settings.HEALTH_PORT, settings.HEALTH_ADDRESS, {
+    database: databaseCheck(() => database),
+    nats: () => (bus ? bus.ping() : Promise.reject(new Error('not connected yet'))),
+  });
+
+  database = await openDatabase(settings, log);
+  await makeFirstAdmin(database, settings);
+  bus = await connectBus(NAME, settings, log);
+  await ensureStreams(bus.nats);
+
+  const relay = new OutboxRelay(settings.DATABASE_URL, bus, log);
+  const parts = new Parts(settings, database, bus, relay, log);
+  parts.operations = new OperationRunner(parts);
+  const door = new Door(parts, publicKey);
+  const strategy = new NatsServerStrategy({ name: NAME, version: '0.1.0', description: 'Targets and inventory of Spindle', bus, log });
+  const app = await NestFactory.createMicroservice(TargetsServiceModule.with(parts, door, new SigningKey(privateKey)), {
+    strategy,
+    logger: nestLogger(log),
+  });
+  app.useGlobalFilters(new PassThroughFilter());
+  relay.start();
+  parts.operations.start();
+  const leaving = new AbortController();
+  const watching = watchSilence(parts, leaving.signal);
+  await app.listen();
+
+  return {
+    log,
+    close: async () => {
+      leaving.abort();
+      door.close();
+      await parts.operations.stop();
+      await app.close();
+      await relay.stop();
+      await watching;
+      await bus.close();
+      await database.destroy();
+      health.close();
+    },
+  };
+};
+
+const openDatabase = async (settings: Settings, log: Logger): Promise<DataSource> => {
+  const database = await connectDatabase({
+    url: settings.DATABASE_URL,
+    schema: SCHEMA,
+    poolSize: settings.DATABASE_POOL_SIZE,
+    entities: ENTITIES,
+    log,
+    application: NAME,
+  });
+  if (settings.MIGRATION_DATABASE_URL) {
+    const ran = await migrate(settings.MIGRATION_DATABASE_URL, MIGRATIONS, SCHEMA, log);
+    if (ran.length > 0) log.info({ ran }, 'migrations ran');
+  }
+  const pending = await migrationsPending(database, MIGRATIONS, SCHEMA);
+  if (pending.length > 0) throw new BadSettings([`the database lacks ${pending.join(', ')}: start once with MIGRATION_DATABASE_URL`]);
+  return database;
+};

@@ -1,0 +1,76 @@
+import type { EntityManager } from 'typeorm';
+import { Refused, type EventName, type LastError } from '#contracts';
+import { appendAudit, appendEvent } from '../outbox/outbox';
+import type { Target } from './target.entity';
+import { STAGES, stageOf, transition, type Stage, type Trigger } from './target-lifecycle';
+import { insertTarget, presentTarget, updateTarget } from './target.store';
+
+/** Who stands behind a change, and the action under which the audit trail keeps it. */
+interface Cause {
+  actor: string;
+  source: string;
+  requestId: string;
+  action: string;
+}
+
+interface Change {
+  last_error?: LastError | null;
+  disconnected?: number | null;
+  if_idle?: boolean;
+}
+
+/**
+ * Moves a locked target along one transition, with its event and its audit intent, in the caller's transaction.
+ * This is the only place where a target's status changes.
+ * @throws Refused when the present state has no such transition.
+ */
+export const changeTarget = async (tx: EntityManager, target: Target, on: Trigger, change: Change, cause: Cause): Promise<Target> => {
+  const from = stageOf(target);
+  const step = transition(from, on);
+  if (!step || step.to === 'none') throw conflict(from, target.id);
+  const before = presentTarget(target);
+  const now = new Date();
+  const { status, operation } = STAGES[step.to];
+  const requested = step.wishes > 0;
+  Object.assign(target, {
+    ...change,
+    status,
+    operation,
+    generation: target.generation + step.wishes,
+    version: target.version + 1,
+    updated_at: now,
+    deleted_at: step.to === 'deleted' ? now : null,
+    next_attempt_at: operation === null ? null : now,
+    ...(requested ? { attempts: 0, operation_by: cause.actor, operation_request_id: cause.requestId } : {}),
+  });
+  await updateTarget(tx, target);
+  await announce(tx, step.event, target, before, cause);
+  return target;
+};
+
+/** The first change of a target: its row appears. */
+export const addTarget = async (tx: EntityManager, target: Target, cause: Cause): Promise<Target> => {
+  target.version = 1;
+  await insertTarget(tx, target);
+  await announce(tx, 'target.requested', target, null, cause);
+  return target;
+};
+
+const announce = async (tx: EntityManager, event: EventName, target: Target, before: unknown, cause: Cause): Promise<void> => {
+  const after = presentTarget(target);
+  await appendEvent(tx, event as 'target.requested', target.id, target.version, after, cause);
+  await appendAudit(tx, {
+    actor: cause.actor,
+    source: cause.source,
+    action: cause.action,
+    resource: { type: 'target', id: target.id },
+    outcome: event === 'target.failed' ? 'failed' : 'allowed',
+    code: event === 'target.failed' ? (target.last_error?.code ?? 'INTERNAL') : null,
+    requestId: cause.requestId,
+    before,
+    after,
+  });
+};
+
+const conflict = (from: Stage, id: string): Refused =>
+  from === 'deleted' ? new Refused('TARGET_DELETED', { resourceId: id }) : new Refused('OPERATION_IN_PROGRESS', { resourceId: id });

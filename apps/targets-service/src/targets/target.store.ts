@@ -1,0 +1,115 @@
+import { In, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import type { InputOf, ListTargets, Page, TargetResponse } from '#contracts';
+import { listPage } from '#database';
+import { Target } from './target.entity';
+
+/** All SQL of targets. Every function takes the transaction, so that the call shows what is inside one. */
+
+/** A target whose machine and image it holds: what the two unique indexes of the table count. */
+const LIVE = `(status IN ('PENDING', 'ACTIVE') OR operation IS NOT NULL)`;
+
+export const findTarget = (tx: EntityManager, id: string): Promise<Target | null> => tx.findOneBy(Target, { id });
+
+/** Waits for whoever changes it. */
+export const lockTarget = (tx: EntityManager, id: string): Promise<Target | null> =>
+  tx.findOne(Target, { where: { id }, lock: { mode: 'pessimistic_write' } });
+
+export const findLiveTargetOfMachine = (tx: EntityManager, machineId: string): Promise<Target | null> =>
+  tx.createQueryBuilder(Target, 'target').where('machine_id = :machineId', { machineId }).andWhere(LIVE).getOne();
+
+export const findNewestTargetOfMachine = (tx: EntityManager, machineId: string): Promise<Target | null> =>
+  tx.findOne(Target, { where: { machine_id: machineId }, order: { id: 'DESC' } });
+
+/** A live target that stands in the way of another export of the image. */
+export const findExportInTheWay = (tx: EntityManager, imageId: string, readOnly: boolean, except?: string): Promise<Target | null> => {
+  const query = tx.createQueryBuilder(Target, 'target').where('image_id = :imageId', { imageId }).andWhere(LIVE);
+  if (readOnly) query.andWhere('NOT read_only');
+  if (except) query.andWhere('id <> :except', { except });
+  return query.limit(1).getOne();
+};
+
+export const hasLiveTarget = (tx: EntityManager, column: 'machine_id' | 'image_id' | 'session_id', id: string): Promise<boolean> =>
+  tx.createQueryBuilder(Target, 'target').where(`${column} = :id`, { id }).andWhere(LIVE).limit(1).getExists();
+
+export const insertTarget = (tx: EntityManager, target: Target): Promise<unknown> => tx.insert(Target, target);
+
+export const updateTarget = (tx: EntityManager, target: Target): Promise<unknown> => {
+  const { id, ...columns } = target;
+  return tx.update(Target, { id }, columns);
+};
+
+type Filters = Omit<InputOf<typeof ListTargets>, 'limit' | 'cursor'>;
+
+export const listTargets = (tx: EntityManager, input: InputOf<typeof ListTargets>): Promise<Page<Target>> => {
+  const { limit, cursor, ...filters } = input;
+  return listPage(tx, Target, { limit, cursor, filters, where: whereOf(filters) });
+};
+
+const whereOf = ({ include_deleted, ...equal }: Filters): FindOptionsWhere<Target> => {
+  const where: FindOptionsWhere<Target> = Object.fromEntries(Object.entries(equal).filter(([, value]) => value !== undefined));
+  if (!include_deleted && !where.status) where.status = In(['PENDING', 'ACTIVE', 'ERROR']);
+  return where;
+};
+
+/**
+ * Takes one due operation so that no other instance works on it until the lease is over.
+ */
+export const claimOperation = async (tx: EntityManager, id: string, leaseMs: number): Promise<Target | null> => {
+  const result = await tx
+    .createQueryBuilder()
+    .update(Target)
+    .set({ next_attempt_at: () => `now() + make_interval(secs => ${leaseMs / 1_000})` })
+    .where('id = :id AND operation IS NOT NULL AND next_attempt_at <= now()', { id })
+    .execute();
+  return result.affected === 1 ? findTarget(tx, id) : null;
+};
+
+/** For as long as the same wish is the current one. */
+export const extendClaim = (tx: EntityManager, { id, generation }: Target, leaseMs: number): Promise<unknown> =>
+  tx.query(
+    `UPDATE targets.targets SET next_attempt_at = now() + make_interval(secs => $3)
+     WHERE id = $1 AND generation = $2 AND operation IS NOT NULL`,
+    [id, generation, leaseMs / 1_000],
+  );
+
+export const dueOperations = async (tx: EntityManager, limit: number): Promise<string[]> => {
+  const rows = await tx.query<{ id: string }[]>(
+    'SELECT id FROM targets.targets WHERE operation IS NOT NULL AND next_attempt_at <= now() ORDER BY next_attempt_at LIMIT $1',
+    [limit],
+  );
+  return rows.map(({ id }) => id);
+};
+
+/** Not the wish that was sent any more when the generation has moved on. */
+export const postponeOperation = (tx: EntityManager, target: Target, delayMs: number): Promise<unknown> =>
+  tx.query(
+    `UPDATE targets.targets SET next_attempt_at = now() + make_interval(secs => $3), attempts = attempts + 1, last_error = $4
+     WHERE id = $1 AND generation = $2 AND operation IS NOT NULL`,
+    [target.id, target.generation, delayMs / 1_000, target.last_error],
+  );
+
+/** A node is back: what waits for it is due. */
+export const hastenOperations = (tx: EntityManager, nodeId: string): Promise<unknown> =>
+  tx.query('UPDATE targets.targets SET next_attempt_at = now() WHERE node_id = $1 AND operation IS NOT NULL', [nodeId]);
+
+export const presentTarget = (target: Target): TargetResponse => ({
+  id: target.id,
+  iqn: target.iqn,
+  status: target.status,
+  operation: target.operation,
+  generation: target.generation,
+  machine_id: target.machine_id,
+  image_id: target.image_id,
+  session_id: target.session_id,
+  node_id: target.node_id,
+  initiator_iqn: target.initiator_iqn,
+  portal: { address: target.portal_address, port: target.portal_port },
+  lun: target.lun,
+  read_only: target.read_only,
+  created_by: target.created_by,
+  created_at: target.created_at.toISOString(),
+  updated_at: target.updated_at.toISOString(),
+  deleted_at: target.deleted_at?.toISOString() ?? null,
+  last_error: target.last_error,
+  ...(target.disconnected === null ? {} : { disconnected: target.disconnected }),
+});
