@@ -10,3 +10,8 @@ export {
   type Prerequisite,
   type PrerequisiteGroup,
 } from './prerequisites';
+export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres';
+export { provisionDatabase, type DatabaseUrls } from './provision-database';
+export { startNats, type NatsOptions, type RunningNats } from './nats';
+export { writePrivately } from './private-file';
+export { projectRoot } from './project-root';

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { controlFolder, environmentFile, writePrivately } from './lab-folders';
+import { controlFolder, environmentFile } from './lab-folders';
 import { healthPortInLab, labAddresses, portalPortInLab } from './lab-kernel';
 import type { LabShell } from './lab-shell';
+import { writePrivately } from './private-file';
 import type { Owner } from './unprivileged';
 
 const startLimitMs = 10_000;

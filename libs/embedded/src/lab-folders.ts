@@ -14,6 +14,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { findProgram } from './prerequisites';
+import { writePrivately } from './private-file';
 import { giveTree, isRoot, unprivilegedOwner, type Owner } from './unprivileged';
 
 /** Absolute, links resolved. What is in `dir` lives as long as one boot, apart from the logs and the state disk. */
@@ -71,13 +72,6 @@ export function giveImages(imageRoot: string, owner: Owner | undefined): void {
   for (const entry of readdirSync(imageRoot, { withFileTypes: true })) {
     if (entry.isFile()) lchownSync(join(imageRoot, entry.name), owner.uid, owner.gid);
   }
-}
-
-/** A file that the lab can read and nobody else. */
-export function writePrivately(path: string, text: string, owner?: Owner): void {
-  rmSync(path, { force: true });
-  writeFileSync(path, text, { mode: 0o600, flag: 'wx' });
-  if (owner) chownSync(path, owner.uid, owner.gid);
 }
 
 /** Assignments that `sh` takes back unchanged, whatever the values hold. */

@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
-import { writePrivately } from './lab-folders';
+import { writePrivately } from './private-file';
 import type { Owner } from './unprivileged';
 
 export type ScriptResult = { code: number; stdout: string; stderr: string };

@@ -6,7 +6,7 @@ import { spawnGuarded, type GuardedChild } from './child-guard';
 import { defaultExecutorEnvironment, ExecutorInLab } from './lab-executor';
 import { controlFolder, giveImages, prepareFolders } from './lab-folders';
 import { kernelLine, memoryFolder, quietestCpu } from './lab-kernel';
-import { endStaleProcess, groupListensOn, listeningSocket, recordProcess } from './lab-process';
+import { endStaleProcess, groupListensOn, listeningSocket, recordProcess } from './process-record';
 import { LabShell, type ScriptResult } from './lab-shell';
 import { claimPort, PortTaken } from './ports';
 import { findProgram, missingPrerequisites, PrerequisitesMissing } from './prerequisites';

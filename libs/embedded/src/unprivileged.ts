@@ -1,11 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { chownSync, lchownSync, readdirSync } from 'node:fs';
+import { chownSync, lchownSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
 export type Owner = { uid: number; gid: number };
 
 /** "nobody": has an account on every Linux, owns nothing, and needs no entry in /etc/passwd to be used by number. */
 const nobody: Owner = { uid: 65534, gid: 65534 };
+
+/** Who we are ourselves. */
+export const ourselves = (): Owner => ({ uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
 
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
@@ -19,12 +22,13 @@ export function unprivilegedOwner(files: string[], folders: string[]): Owner | u
   return spawnSync('/bin/sh', ['-c', script, 'sh', ...files, ...folders], { ...nobody, cwd: '/' }).status === 0 ? nobody : undefined;
 }
 
-/** Gives a folder and all in it away. Small trees only: it is synchronous. */
+/** Gives a folder and all in it to `owner`, unless the folder is theirs already. Small trees only: it is synchronous. */
 export function giveTree(folder: string, owner: Owner): void {
-  chownSync(folder, owner.uid, owner.gid);
+  if (statSync(folder).uid === owner.uid) return;
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) giveTree(path, owner);
     else lchownSync(path, owner.uid, owner.gid);
   }
+  chownSync(folder, owner.uid, owner.gid); // last: if we are stopped on the way, the next call goes on
 }
