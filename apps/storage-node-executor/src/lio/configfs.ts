@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync, readlinkSync, rmdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Portal } from '#contracts';
 import { portalOfFolder } from './target-names';
@@ -48,11 +48,14 @@ const lunNumber = (folder: string): number => Number(folder.slice('lun_'.length)
 
 /** Reads the live state of LIO: the only source of truth about it. Reads are short and never wait for targetcli. */
 export class ConfigfsTree {
+  /** Where a backstore was last found; looked at again each time. */
+  private readonly hbas = new Map<string, string>();
+
   constructor(readonly root = CONFIGFS_TARGET) {}
 
   /** One target and the backstore that its wish names. */
-  see(iqn: string, backstore: string): Seen {
-    return { target: this.target(iqn), backstore: this.backstore(backstore) };
+  see(iqn: string, backstore: string | null): Seen {
+    return { target: this.target(iqn), backstore: backstore === null ? null : this.backstore(backstore) };
   }
 
   targetNames(): string[] {
@@ -123,31 +126,28 @@ export class ConfigfsTree {
     return hba !== null && parseBackstoreInfo(this.text('core', hba, name, 'info') ?? '').exported;
   }
 
-  /** Which fileio backstore has lost its file: it keeps targetcli from making any other (ui_backstore.py, `samefile`). */
+  /**
+   * Fileio backstores whose file is gone, or that a killed process left without one: either keeps targetcli from making any
+   * other (ui_backstore.py, `samefile`).
+   */
   backstoresWithoutFile(): string[] {
     return this.backstoreNames()
       .filter(({ plugin }) => plugin === 'fileio')
       .map(({ name }) => name)
       .filter((name) => {
-        const file = this.backstore(name)?.file;
-        return file ? !existsSync(file) : false;
+        const seen = this.backstore(name);
+        return seen !== null && (seen.file === null || !existsSync(seen.file));
       });
-  }
-
-  /**
-   * Takes away a backstore folder that has no device. Past targetcli on purpose: one such folder, left by a killed process,
-   * ends every start of targetcli with an error, and it cannot be exported as long as it has no device.
-   */
-  removeUnconfigured(name: string): void {
-    const hba = this.hbaOf(name);
-    if (!hba || this.text('core', hba, name, 'enable') !== '0') return;
-    rmdirSync(this.path('core', hba, name));
-    unlessGone(() => rmdirSync(this.path('core', hba)), undefined);
   }
 
   /** targetcli makes an HBA folder for each fileio backstore; a name is unique within the plug-in. */
   private hbaOf(name: string): string | null {
-    return this.folders('core').find((hba) => hba.startsWith('fileio_') && this.exists('core', hba, name)) ?? null;
+    const known = this.hbas.get(name);
+    if (known && this.exists('core', known, name)) return known;
+    const hba = this.folders('core').find((folder) => folder.startsWith('fileio_') && this.exists('core', folder, name)) ?? null;
+    if (hba) this.hbas.set(name, hba);
+    else this.hbas.delete(name);
+    return hba;
   }
 
   private acl(path: string[], initiatorIqn: string): SeenAcl {

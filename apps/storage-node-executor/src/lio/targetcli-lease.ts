@@ -27,6 +27,8 @@ export class TargetcliLease {
   private ending: Promise<void> | null = null;
   private idle: NodeJS.Timeout | undefined;
   private busySince: number | null = null;
+  /** Process groups of ours that have not ended yet, and those of them that do not end. */
+  private readonly groups = new Set<number>();
   private stuckGroups: number[] = [];
   /** Processes started since this executor did. */
   started = 0;
@@ -45,6 +47,17 @@ export class TargetcliLease {
     return member ? `targetcli (pid ${member.pid}, state ${member.state}) does not end, not even when killed` : null;
   }
 
+  /** Processes that run for us, so that their hold of the lock is not taken for somebody else's. */
+  ownPids(): Set<number> {
+    return new Set([...this.groups].flatMap((group) => groupMembers(group).map(({ pid }) => pid)));
+  }
+
+  /** Which program of somebody else's holds the lock, in words, or null. */
+  busy(): string | null {
+    const { holder } = lockState(this.ownPids());
+    return holder ? heldBy(holder) : null;
+  }
+
   /**
    * Makes sure that a process runs and holds the lock; call it before looking at what is to be changed.
    * @throws Refused NODE_WEDGED, or NODE_BUSY naming who holds the lock
@@ -61,9 +74,11 @@ export class TargetcliLease {
     }
     if (this.session?.alive) return;
     await this.waitForLock();
+    this.started++;
+    this.session = new TargetcliSession(this.settings);
+    this.groups.add(this.session.pid);
     try {
-      this.started++;
-      this.session = await TargetcliSession.start(this.settings, this.patience());
+      await this.session.ready(this.patience());
       this.version = this.session.version;
     } catch (error) {
       await this.release(0);
@@ -104,7 +119,8 @@ export class TargetcliLease {
     this.session = null;
     if (session)
       this.ending = session.end(graceMs).then((ended) => {
-        if (!ended) this.stuckGroups.push(session.pid);
+        if (ended) this.groups.delete(session.pid);
+        else this.stuckGroups.push(session.pid);
       });
     await this.ending;
     this.ending = null;
@@ -120,7 +136,7 @@ export class TargetcliLease {
   }
 
   private mustHandOver(session: TargetcliSession): boolean {
-    return Date.now() - session.startedAt > this.settings.burstMs && lockState(new Set([session.pid])).waiting > 0;
+    return Date.now() - session.startedAt > this.settings.burstMs && lockState(this.ownPids()).waiting > 0;
   }
 
   /** The wait counts from when the lock was first found held, so that a queue behind a long holder is refused together. */
@@ -136,5 +152,6 @@ export class TargetcliLease {
   }
 }
 
-const busy = ({ pid, program }: { pid: number; program: string }): Refused =>
-  new Refused('NODE_BUSY', { hint: `The targetcli lock is held by pid ${pid} (${program}).` });
+const heldBy = ({ pid, program }: { pid: number; program: string }): string => `The targetcli lock is held by pid ${pid} (${program}).`;
+
+const busy = (holder: { pid: number; program: string }): Refused => new Refused('NODE_BUSY', { hint: heldBy(holder) });

@@ -58,7 +58,8 @@ export class TargetcliSession {
   private waiting: Waiting | null = null;
   private gone: FaultKind | null = null;
 
-  private constructor(settings: SessionSettings) {
+  /** Starts the process. */
+  constructor(settings: SessionSettings) {
     seedPreferences(settings.home);
     this.child = execa(settings.path, [], {
       buffer: false,
@@ -89,18 +90,11 @@ export class TargetcliSession {
   }
 
   /**
-   * Starts a process and waits until it has the lock and has read LIO's tree.
+   * Waits until it has the lock and has read LIO's tree.
    * @throws TargetCLIError
    */
-  static async start(settings: SessionSettings, timeoutMs: number): Promise<TargetcliSession> {
-    const session = new TargetcliSession(settings);
-    try {
-      await session.exchange('', 'start-targetcli', timeoutMs);
-      return session;
-    } catch (error) {
-      await session.end(0);
-      throw error;
-    }
+  async ready(timeoutMs: number): Promise<void> {
+    await this.exchange('', 'start-targetcli', timeoutMs);
   }
 
   get alive(): boolean {

@@ -1,10 +1,18 @@
-import type { Portal, TargetWish } from '#contracts';
+import { Refused, type Portal, type TargetWish } from '#contracts';
 import { planAbsent, planPresent, undoSteps, type PlannedStep, type Step } from '../plan-target';
 import type { ConfigfsTree } from './configfs';
 import { TargetCLIError } from './targetcli-errors';
 import type { TargetcliLease } from './targetcli-lease';
 import { backstoreToken, iqnToken, machineNames, portalToken, token } from './target-names';
 import { desiredTarget, type NodeFacts, type Seen, type SeenTarget } from './target-state';
+
+/** What the caller has to say between look and run, when the lock is held and nobody else changes what was seen. */
+export interface ChangeHooks {
+  /** Throws when what is seen must not be touched. */
+  check?: (seen: Seen) => void;
+  /** Called before the first step. */
+  begin?: (seen: Seen) => void;
+}
 
 /** What a change came to. It throws instead when the kernel does not show what was asked. */
 export interface Change {
@@ -119,14 +127,14 @@ export class TargetcliAdapter {
   }
 
   /** Makes the target of a wish, or mends it: what is there already is kept. @throws ChangeFailed */
-  async createCompleteTarget(wish: TargetWish): Promise<Change> {
+  async createCompleteTarget(wish: TargetWish, hooks: ChangeHooks = {}): Promise<Change> {
     const desired = desiredTarget(wish, this.settings);
-    return this.change(desired.iqn, desired.backstore, (seen) => planPresent(desired, seen));
+    return this.change(desired.iqn, desired.backstore, (seen) => planPresent(desired, seen), hooks);
   }
 
   /** Deletes a target, and its backstore unless another LUN shows it; the image file stays. @throws ChangeFailed */
-  async deleteTarget(iqn: string, backstore: string): Promise<Change> {
-    return this.change(iqn, backstore, (seen) => planAbsent({ iqn, backstore }, seen));
+  async deleteTarget(iqn: string, backstore: string | null, hooks: ChangeHooks = {}): Promise<Change> {
+    return this.change(iqn, backstore, (seen) => planAbsent({ iqn, backstore: backstore ?? '' }, seen), hooks);
   }
 
   /** `createCompleteTarget` under the names that a machine has by its id: target `<prefix>:<id>`, initiator `<prefix>:m-<id>`. */
@@ -146,7 +154,7 @@ export class TargetcliAdapter {
 
   async deleteTargetForMachine(machineId: string): Promise<Change> {
     const { iqn } = machineNames(this.settings.targetPrefix, machineId);
-    const backstore = this.tree.target(iqn)?.luns[0]?.backstore ?? '';
+    const backstore = this.tree.target(iqn)?.luns[0]?.backstore ?? null;
     return this.deleteTarget(iqn, backstore);
   }
 
@@ -156,7 +164,7 @@ export class TargetcliAdapter {
   }
 
   /** The live state, read past targetcli: it needs no lock and waits for nothing. */
-  getTargetStatus(iqn: string, backstore: string): Seen {
+  getTargetStatus(iqn: string, backstore: string | null): Seen {
     return this.tree.see(iqn, backstore);
   }
 
@@ -165,7 +173,11 @@ export class TargetcliAdapter {
    * It writes what the kernel shows, not what is wished: see save-config.ts for when that is right.
    */
   async saveConfig(): Promise<void> {
-    await this.run('save-config', `/ saveconfig savefile=${token(this.settings.savedConfigFile)}`);
+    try {
+      await this.run('save-config', `/ saveconfig savefile=${token(this.settings.savedConfigFile)}`);
+    } finally {
+      this.lease.rest();
+    }
   }
 
   /** Runs one step of a plan. */
@@ -216,7 +228,6 @@ export class TargetcliAdapter {
    * count of LUNs is asked first.
    */
   private async deleteUnusedBackstore(name: string): Promise<void> {
-    this.tree.removeUnconfigured(name);
     if (this.tree.isExported(name)) return;
     await this.unlessMissing('delete-unused-backstore', `/backstores/fileio delete name=${backstoreToken(name)}`);
   }
@@ -233,44 +244,49 @@ export class TargetcliAdapter {
   }
 
   /** look -> plan -> run -> read back; at the first error what was begun is undone, and that is read back too. */
-  private async change(iqn: string, backstore: string, plan: (seen: Seen) => PlannedStep[]): Promise<Change> {
-    if (plan(this.tree.see(iqn, backstore)).length === 0) return { steps: 0 };
-    await this.lease.acquire();
-    // once more, now that no other targetcli can change it
-    const before = this.tree.see(iqn, backstore);
-    const planned = plan(before);
+  private async change(iqn: string, backstore: string | null, plan: (seen: Seen) => PlannedStep[], hooks: ChangeHooks): Promise<Change> {
+    const look = () => this.tree.see(iqn, backstore);
+    if (plan(look()).length === 0) return { steps: 0 };
+    try {
+      await this.lease.acquire();
+      // once more, now that no other targetcli can change it
+      const before = look();
+      hooks.check?.(before);
+      hooks.begin?.(before);
+      return await this.runPlan(plan(before), before, look, () => plan(look()));
+    } finally {
+      this.lease.rest();
+    }
+  }
+
+  private async runPlan(planned: PlannedStep[], before: Seen, look: () => Seen, left: () => PlannedStep[]): Promise<Change> {
     const begun: PlannedStep[] = [];
     try {
       for (const next of planned) {
         begun.push(next);
         await this.perform(next.do);
       }
-      const left = plan(this.tree.see(iqn, backstore));
-      if (left.length > 0)
-        throw new TargetCLIError('no-effect', 'read-back', `still to do: ${left.map((step) => step.do.step).join(', ')}`);
+      const missing = left().map((step) => step.do.step);
+      if (missing.length > 0) throw new TargetCLIError('no-effect', 'read-back', `still to do: ${missing.join(', ')}`);
       return { steps: planned.length };
     } catch (error) {
-      const fault = error instanceof TargetCLIError ? error : new TargetCLIError('unknown', begun.at(-1)?.do.step ?? 'plan', String(error));
+      const fault = asFault(error, begun.at(-1)?.do.step ?? 'read-back');
       // what exists already under the name was made by somebody else: it is not ours to delete
       if (fault.kind === 'exists') begun.pop();
-      throw await this.takeBack(iqn, backstore, before, begun, fault);
-    } finally {
-      this.lease.rest();
+      throw await this.takeBack(undoSteps(begun), before, look, fault);
     }
   }
 
-  private async takeBack(iqn: string, backstore: string, before: Seen, begun: PlannedStep[], fault: TargetCLIError): Promise<ChangeFailed> {
-    const failed = (undoFault?: unknown) => {
-      const now = this.tree.see(iqn, backstore);
-      const clean = now.target === null && (now.backstore === null || now.backstore.exported);
-      return new ChangeFailed(fault, clean || sameState(before, now), undoFault);
-    };
+  private async takeBack(undo: Step[], before: Seen, look: () => Seen, fault: TargetCLIError): Promise<ChangeFailed> {
+    let undoFault: unknown;
     try {
-      for (const step of undoSteps(begun)) await this.perform(step);
-      return failed();
-    } catch (undoFault) {
-      return failed(undoFault);
+      for (const step of undo) await this.perform(step);
+    } catch (error) {
+      undoFault = error;
     }
+    const now = look();
+    const clean = now.target === null && (now.backstore === null || now.backstore.exported);
+    return new ChangeFailed(fault, clean || sameState(before, now), undoFault);
   }
 
   /** Which file it was: ours, or that of another backstore, which targetcli compares every new one with (`samefile`). */
@@ -282,7 +298,7 @@ export class TargetcliAdapter {
     const lost = this.tree.backstoresWithoutFile();
     return lost.length === 0
       ? error
-      : error.explained('BACKING_FILE_MISSING', `The file of backstore ${lost.join(', ')} is gone, so targetcli makes no other backstore.`);
+      : error.explained('BACKING_FILE_MISSING', `The backstore ${lost.join(', ')} has no file, so targetcli makes no other.`);
   }
 }
 
@@ -290,4 +306,10 @@ export class TargetcliAdapter {
 const sameState = (before: Seen, now: Seen): boolean => {
   const comparable = ({ target, backstore }: Seen) => JSON.stringify({ target: target && { ...target, sessions: [] }, backstore });
   return comparable(before) === comparable(now);
+};
+
+const asFault = (error: unknown, step: string): TargetCLIError => {
+  if (error instanceof TargetCLIError) return error;
+  if (error instanceof Refused) return new TargetCLIError('unknown', step, error.message, error.details.hint, error.code);
+  return new TargetCLIError('unknown', step, error instanceof Error ? (error.stack ?? error.message) : String(error));
 };

@@ -1,0 +1,172 @@
+import { Refused, errorFacts, type ApplyReply, type ErrorCode, type TargetWish } from '#contracts';
+import type { Logger } from '#runtime';
+import { unusableBacking } from './inspect-image';
+import type { Journal, JournalEntry } from './journal';
+import { UnsafeName, backstoreName } from './lio/target-names';
+import { desiredTarget, type DesiredTarget, type Seen } from './lio/target-state';
+import { ChangeFailed, type TargetcliAdapter } from './lio/targetcli.adapter';
+import { mustBeRemade, planAbsent, planPresent } from './plan-target';
+
+export interface ApplyParts {
+  adapter: TargetcliAdapter;
+  journal: Journal;
+  log: Pick<Logger, 'info' | 'warn'>;
+  /** Called when the kernel shows something else than before. */
+  changed: () => void;
+}
+
+/** A wish that cannot be met as things are, found before anything was touched. */
+class CannotApply extends Error {
+  constructor(
+    readonly code: ErrorCode,
+    readonly step: string,
+    readonly hint?: string,
+  ) {
+    super(code);
+  }
+}
+
+type Outcome = Pick<ApplyReply, 'outcome' | 'disconnected' | 'error'>;
+
+const done = (disconnected = 0): Outcome => ({ outcome: 'done', disconnected, error: null });
+
+const failed = (code: ErrorCode, step: string, hint?: string, outcome: 'failed' | 'unknown' = 'failed'): Outcome => ({
+  outcome,
+  disconnected: 0,
+  error: { code, step, message: hint ? `${hint} ${errorFacts(code).advice}` : errorFacts(code).advice },
+});
+
+/**
+ * Brings one target to its wish: look -> plan -> run -> read back -> report (the middle three in the adapter). Called by the
+ * node's queue only, one at a time. The same wish again changes nothing and starts no process.
+ * @throws Refused STALE_GENERATION, TARGET_IN_USE, NODE_BUSY or NODE_WEDGED, with nothing changed.
+ */
+export const applyTarget = async (wish: TargetWish, parts: ApplyParts): Promise<ApplyReply> => {
+  const { journal, log } = parts;
+  const seen = journal.get(wish.target_id);
+  if (seen && wish.generation < seen.wish.generation) throw new Refused('STALE_GENERATION');
+  const began = performance.now();
+  const outcome = await (wish.state === 'present' ? applyPresent(wish, parts) : applyAbsent(wish, parts)).catch((error: unknown) => {
+    if (error instanceof CannotApply) return failed(error.code, error.step, error.hint);
+    throw error;
+  });
+  const ms = Math.round(performance.now() - began);
+  log.info(
+    { target_id: wish.target_id, generation: wish.generation, state: wish.state, ...outcome, ms },
+    outcome.outcome === 'done' ? 'a wish is met' : 'a wish is not met',
+  );
+  return { target_id: wish.target_id, generation: wish.generation, ...outcome };
+};
+
+const applyPresent = async (wish: TargetWish, parts: ApplyParts): Promise<Outcome> => {
+  const { adapter, journal } = parts;
+  const desired = desire(wish, parts);
+  const check = ownershipOf(desired.iqn, desired.backstore, journal);
+  const before = adapter.getTargetStatus(desired.iqn, desired.backstore);
+  check(before);
+  if (planPresent(desired, before).length === 0) {
+    journal.settle({ phase: 'present', wish }, true);
+    return done();
+  }
+  refuseSharing(wish, desired, before, parts);
+  const unusable = unusableBacking(desired.file, desired.sizeBytes);
+  if (unusable) throw new CannotApply(unusable, 'create-backstore');
+  const previous = journal.get(wish.target_id);
+  try {
+    await adapter.createCompleteTarget(wish, { check, begin: () => journal.begin(wish, true) });
+    journal.settle({ phase: 'present', wish }, true);
+    parts.changed();
+    return done();
+  } catch (error) {
+    return settleFailure(error, wish, previous, parts);
+  }
+};
+
+const applyAbsent = async (wish: TargetWish, parts: ApplyParts): Promise<Outcome> => {
+  const { adapter, journal } = parts;
+  const name = backstoreName(wish.disk.disk_id);
+  const backstore = journal.ownsBackstore(name) ? name : null;
+  const owned = ownershipOf(wish.iqn, backstore, journal);
+  let disconnected = 0;
+  const check = (seen: Seen) => {
+    owned(seen);
+    disconnected = seen.target ? Math.max(adapter.tree.sessionCount(wish.iqn), seen.target.sessions.length) : 0;
+    if (wish.if_idle && disconnected > 0) throw new Refused('TARGET_IN_USE');
+  };
+  const before = adapter.getTargetStatus(wish.iqn, backstore);
+  check(before);
+  const settle = () => journal.settle({ phase: 'absent', wish }, adapter.tree.backstore(name) !== null);
+  if (planAbsent({ iqn: wish.iqn, backstore: name }, before).length === 0) {
+    settle();
+    return done();
+  }
+  const previous = journal.get(wish.target_id);
+  try {
+    await adapter.deleteTarget(wish.iqn, backstore, { check, begin: () => journal.begin(wish, false) });
+    settle();
+    parts.changed();
+    return done(disconnected);
+  } catch (error) {
+    return settleFailure(error, wish, previous, parts);
+  }
+};
+
+/** Undone: the journal says again what it said before, with the new generation. Otherwise it keeps saying `changing`. */
+const settleFailure = (error: unknown, wish: TargetWish, previous: JournalEntry | undefined, parts: ApplyParts): Outcome => {
+  if (!(error instanceof ChangeFailed)) throw error;
+  const { adapter, journal, log } = parts;
+  const { fault, undone } = error;
+  log.warn(
+    {
+      target_id: wish.target_id,
+      step: fault.step,
+      code: fault.code,
+      inner: String(fault.cause),
+      undone,
+      undo: undone ? undefined : error.cause,
+    },
+    'a step failed',
+  );
+  if (!undone) return failed(fault.code === 'NODE_WEDGED' ? 'NODE_WEDGED' : 'UNDO_FAILED', fault.step, fault.hint, 'unknown');
+  const stands = adapter.tree.target(wish.iqn) !== null;
+  const { generation } = wish;
+  journal.settle(
+    stands && previous ? { phase: 'present', wish: { ...previous.wish, generation } } : { phase: 'absent', wish },
+    adapter.tree.backstore(backstoreName(wish.disk.disk_id)) !== null,
+  );
+  return failed(fault.code, fault.step, fault.hint);
+};
+
+const desire = (wish: TargetWish, { adapter }: ApplyParts): DesiredTarget => {
+  try {
+    return desiredTarget(wish, adapter.settings);
+  } catch (error) {
+    if (error instanceof UnsafeName)
+      throw new CannotApply('BACKING_FILE_UNUSABLE', 'create-backstore', 'A name is too long or has other characters.');
+    throw error;
+  }
+};
+
+/** Decided once, before the journal is written: from then on it would call ours what may not be. */
+const ownershipOf = (iqn: string, backstore: string | null, journal: Journal): ((seen: Seen) => void) => {
+  const ours = { target: journal.ownsTarget(iqn), backstore: backstore !== null && journal.ownsBackstore(backstore) };
+  return (seen) => {
+    if (seen.target && !ours.target) throw new CannotApply('FOREIGN_OBJECT', 'create-target', `There is a target ${iqn}.`);
+    if (seen.backstore && !ours.backstore)
+      throw new CannotApply('FOREIGN_OBJECT', 'create-backstore', `There is a backstore ${backstore}.`);
+  };
+};
+
+/**
+ * Two writers on one file system destroy it, and a reader beside a writer sees neither state. targets-service keeps them apart;
+ * here it is the last gate. A backstore that others show cannot be made anew for this one either.
+ */
+const refuseSharing = (wish: TargetWish, desired: DesiredTarget, seen: Seen, { journal, adapter }: ApplyParts): void => {
+  const others = journal
+    .live()
+    .filter((other) => other.wish.disk.disk_id === wish.disk.disk_id && other.wish.target_id !== wish.target_id)
+    .filter((other) => adapter.tree.target(other.wish.iqn) !== null);
+  if (others.length === 0) return;
+  const writable = !wish.disk.read_only || others.some((other) => !other.wish.disk.read_only);
+  if (writable || mustBeRemade(desired, seen)) throw new CannotApply('IMAGE_IN_USE', 'create-backstore');
+};

@@ -1,0 +1,148 @@
+import { appendFileSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { TargetWish } from '#contracts';
+import { backstoreName } from './lio/target-names';
+
+/** What was last begun for a target. `changing`: begun, and neither done nor undone as far as the journal knows. */
+const JournalEntry = z.object({ phase: z.enum(['changing', 'present', 'absent']), wish: TargetWish });
+const JournalLine = z.union([
+  z.object({ target: JournalEntry }),
+  z.object({ backstore: z.object({ name: z.string(), ours: z.boolean() }) }),
+]);
+
+export type JournalEntry = z.infer<typeof JournalEntry>;
+type JournalLine = z.infer<typeof JournalLine>;
+
+/** Deleted targets whose generation is remembered, so that a late wish for one is refused. */
+const MAX_ABSENT = 10_000;
+const MIN_LINES_TO_COMPACT = 2_000;
+
+const parseLine = (text: string): JournalLine | null => {
+  try {
+    return JournalLine.parse(JSON.parse(text));
+  } catch {
+    // the end of a line is lost when power fails in mid-write: what it said was not begun yet
+    return null;
+  }
+};
+
+/**
+ * Remembers on disk which LIO objects are ours, and the newest generation of each target. An object that is not named here is
+ * foreign whatever it is called, so a lost journal makes the executor touch too little, never too much.
+ */
+export class Journal {
+  private readonly entries = new Map<string, JournalEntry>();
+  private readonly backstores = new Set<string>();
+  private lines = 0;
+
+  private constructor(private readonly path: string) {}
+
+  static open(stateDir: string): Journal {
+    mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    const journal = new Journal(join(stateDir, 'journal.ndjson'));
+    let text = '';
+    try {
+      text = readFileSync(journal.path, 'utf8');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    for (const line of text.split('\n')) {
+      const parsed = line ? parseLine(line) : null;
+      if (parsed) journal.remember(parsed);
+    }
+    journal.compact();
+    return journal;
+  }
+
+  get(targetId: string): JournalEntry | undefined {
+    return this.entries.get(targetId);
+  }
+
+  /** Targets that are there, or may be. */
+  live(): JournalEntry[] {
+    return [...this.entries.values()].filter(({ phase }) => phase !== 'absent');
+  }
+
+  ownsTarget(iqn: string): boolean {
+    return this.live().some(({ wish }) => wish.iqn === iqn);
+  }
+
+  ownsBackstore(name: string): boolean {
+    return this.backstores.has(name);
+  }
+
+  /** Whether an object that the saved configuration still has was taken away by us, on purpose. */
+  removedTarget(iqn: string): boolean {
+    return this.absent().some(({ wish }) => wish.iqn === iqn) && !this.ownsTarget(iqn);
+  }
+
+  removedBackstore(name: string): boolean {
+    return !this.ownsBackstore(name) && this.absent().some(({ wish }) => backstoreName(wish.disk.disk_id) === name);
+  }
+
+  /** On disk before it returns: what is begun now is ours even if we are killed in the middle. */
+  begin(wish: TargetWish, claimBackstore: boolean): void {
+    const lines: JournalLine[] = [{ target: { phase: 'changing', wish } }];
+    if (claimBackstore) lines.push({ backstore: { name: backstoreName(wish.disk.disk_id), ours: true } });
+    this.append(lines, true);
+  }
+
+  /**
+   * How it ended. Not forced to disk: a line lost to a power cut leaves `changing`, which the next wish settles.
+   * @param backstoreIsThere whether configfs still shows it; one that is gone is no longer ours.
+   */
+  settle(entry: JournalEntry, backstoreIsThere: boolean): void {
+    const name = backstoreName(entry.wish.disk.disk_id);
+    const lines: JournalLine[] = [{ target: entry }];
+    if (!backstoreIsThere && this.backstores.has(name)) lines.push({ backstore: { name, ours: false } });
+    this.append(lines, false);
+  }
+
+  private absent(): JournalEntry[] {
+    return [...this.entries.values()].filter(({ phase }) => phase === 'absent');
+  }
+
+  private remember(line: JournalLine): void {
+    this.lines++;
+    if ('target' in line) {
+      // in order of the last change, so that the oldest can be forgotten
+      this.entries.delete(line.target.wish.target_id);
+      this.entries.set(line.target.wish.target_id, line.target);
+    } else if (line.backstore.ours) this.backstores.add(line.backstore.name);
+    else this.backstores.delete(line.backstore.name);
+  }
+
+  private append(lines: JournalLine[], force: boolean): void {
+    const text = lines.map((line) => `${JSON.stringify(line)}\n`).join('');
+    if (force) this.write(this.path, 'a', text);
+    else appendFileSync(this.path, text, { mode: 0o600 });
+    lines.forEach((line) => this.remember(line));
+    if (this.lines > MIN_LINES_TO_COMPACT && this.lines > 4 * (this.entries.size + this.backstores.size)) this.compact();
+  }
+
+  private compact(): void {
+    for (const { wish } of this.absent().slice(0, -MAX_ABSENT)) this.entries.delete(wish.target_id);
+    const lines: JournalLine[] = [
+      ...[...this.entries.values()].map((target) => ({ target })),
+      ...[...this.backstores].map((name) => ({ backstore: { name, ours: true } })),
+    ];
+    const fresh = `${this.path}.new`;
+    this.write(fresh, 'w', lines.map((line) => `${JSON.stringify(line)}\n`).join(''));
+    renameSync(fresh, this.path);
+    const folder = openSync(dirname(this.path), 'r');
+    fsyncSync(folder);
+    closeSync(folder);
+    this.lines = lines.length;
+  }
+
+  private write(path: string, flag: 'a' | 'w', text: string): void {
+    const fd = openSync(path, flag, 0o600);
+    try {
+      writeSync(fd, text);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}

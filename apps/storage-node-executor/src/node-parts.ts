@@ -1,0 +1,62 @@
+import type { Logger } from '#runtime';
+import { applyTarget } from './apply-target';
+import type { Settings } from './config';
+import { Journal } from './journal';
+import { ConfigfsTree } from './lio/configfs';
+import { TargetcliLease } from './lio/targetcli-lease';
+import { TargetcliAdapter } from './lio/targetcli.adapter';
+import { NodeQueue } from './node-queue';
+import { ConfigSaver } from './save-config';
+
+/** How long a burst must have ended before its outcome is saved; below TARGETCLI_IDLE_MS, so that the same process saves. */
+const QUIET_MS = 100;
+/** Objects of one target: itself, backstore, LUN, ACL. */
+const OBJECTS_PER_TARGET = 4;
+
+/** What works on this node; made once, at start. */
+export class NodeParts {
+  readonly tree = new ConfigfsTree();
+  readonly journal: Journal;
+  readonly lease: TargetcliLease;
+  readonly adapter: TargetcliAdapter;
+  readonly saver: ConfigSaver;
+  readonly queue: NodeQueue;
+  /** Called when something changed that the report tells. */
+  onChange: () => void = () => undefined;
+
+  constructor(settings: Settings, log: Logger) {
+    this.journal = Journal.open(settings.STATE_DIR);
+    this.lease = new TargetcliLease(
+      {
+        path: settings.TARGETCLI_PATH,
+        home: `${settings.STATE_DIR}/targetcli`,
+        timeoutMs: settings.TARGETCLI_TIMEOUT_MS,
+        lockWaitMs: settings.TARGETCLI_LOCK_WAIT_MS,
+        idleMs: settings.TARGETCLI_IDLE_MS,
+        burstMs: settings.TARGETCLI_BURST_MS,
+      },
+      () => OBJECTS_PER_TARGET * this.tree.targetNames().length,
+    );
+    this.adapter = new TargetcliAdapter(this.lease, this.tree, {
+      portal: { address: settings.ISCSI_PORTAL_ADDRESS, port: settings.ISCSI_PORTAL_PORT },
+      imageRoot: settings.IMAGE_ROOT,
+      targetPrefix: settings.ISCSI_TARGET_PREFIX,
+      savedConfigFile: settings.SAVED_CONFIG_FILE,
+    });
+    this.saver = new ConfigSaver(this.adapter, this.journal, log, () => this.onChange());
+    const parts = { adapter: this.adapter, journal: this.journal, log, changed: () => this.saver.changed() };
+    this.queue = new NodeQueue(
+      (wish) => applyTarget(wish, parts),
+      this.saver,
+      () => this.lease.wedged(),
+      { limit: settings.QUEUE_LIMIT, waitMs: settings.QUEUE_WAIT_MS, quietMs: QUIET_MS },
+    );
+  }
+
+  /** Finishes what is at work, refuses the rest, and gives the lock back. */
+  async close(): Promise<void> {
+    this.saver.stop();
+    await this.queue.close();
+    await this.lease.release();
+  }
+}

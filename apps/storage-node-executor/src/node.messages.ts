@@ -1,0 +1,35 @@
+import { Controller } from '@nestjs/common';
+import { MessagePattern, Payload } from '@nestjs/microservices';
+import {
+  InspectImageRequest,
+  NodeStatusRequest,
+  TargetWish,
+  parseInput,
+  type ApplyReply,
+  type InspectImageReply,
+  type NodeStatusReply,
+} from '#contracts';
+import { inspectImage } from './inspect-image';
+import { NodeParts } from './node-parts';
+import { targetStatus } from './target-status';
+
+/** Everything this service answers. `{node_id}` is NODE_ID, known at start: see the strategy's `parameters`. */
+@Controller()
+export class NodeMessages {
+  constructor(private readonly parts: NodeParts) {}
+
+  @MessagePattern('storage-node.{node_id}.apply')
+  apply(@Payload() body: unknown): Promise<ApplyReply> {
+    return this.parts.queue.submit(parseInput(TargetWish, body));
+  }
+
+  @MessagePattern('storage-node.{node_id}.status')
+  status(@Payload() body: unknown): NodeStatusReply {
+    return targetStatus(parseInput(NodeStatusRequest, body).wish, this.parts.adapter, this.parts.journal);
+  }
+
+  @MessagePattern('storage-node.{node_id}.inspect-image')
+  inspectImage(@Payload() body: unknown): InspectImageReply {
+    return inspectImage(this.parts.adapter.settings.imageRoot, parseInput(InspectImageRequest, body).file);
+  }
+}

@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Refused, nodeSubject, type NodeReport } from '#contracts';
+import { ask, type Bus } from '#messaging';
+import type { Logger } from '#runtime';
+import { checkNode, nodeVersions } from './check-node';
+import type { Settings } from './config';
+import type { Journal } from './journal';
+import type { ConfigfsTree } from './lio/configfs';
+import type { TargetcliLease } from './lio/targetcli-lease';
+import type { NodeQueue } from './node-queue';
+import type { ConfigSaver } from './save-config';
+
+const MAX_FOREIGN = 100;
+const CHECK_EVERY_MS = 10_000;
+const SETTLE_MS = 50;
+/** Targets read before other work gets a turn: a thousand of them take some tens of milliseconds. */
+const READ_AT_ONCE = 50;
+
+export interface ReportParts {
+  settings: Settings;
+  version: string;
+  bus: Bus;
+  tree: ConfigfsTree;
+  journal: Journal;
+  lease: TargetcliLease;
+  queue: NodeQueue;
+  saver: ConfigSaver;
+  log: Logger;
+}
+
+/** Tells targets-service of this node: at start, every REPORT_INTERVAL_MS, soon after a change, and when it leaves. */
+export class NodeReporter {
+  private timer: NodeJS.Timeout | undefined;
+  private sending: Promise<void> | null = null;
+  private again = false;
+  private checks: NodeReport['checks'] = [];
+  private checkedAt = -Infinity;
+  private readonly versions: Record<string, string>;
+
+  constructor(private readonly parts: ReportParts) {
+    this.versions = nodeVersions(parts.version);
+  }
+
+  start(): void {
+    this.timer = setInterval(() => this.soon(), this.parts.settings.REPORT_INTERVAL_MS);
+    this.soon();
+  }
+
+  /** Something changed. Changes of the same moment go into one report. */
+  soon(): void {
+    if (this.sending) {
+      this.again = true;
+      return;
+    }
+    this.sending = sleep(SETTLE_MS)
+      .then(() => this.send(null))
+      .finally(() => {
+        this.sending = null;
+        if (this.again && this.timer) {
+          this.again = false;
+          this.soon();
+        }
+      });
+  }
+
+  /** The last words. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    this.timer = undefined;
+    await this.sending;
+    await this.send('stopping');
+  }
+
+  private async send(status: 'stopping' | null): Promise<void> {
+    const { bus, settings, log } = this.parts;
+    try {
+      const report = await this.report();
+      await ask(bus, nodeSubject(settings.NODE_ID, 'report'), status ? { ...report, status } : report, {
+        context: {},
+        timeoutMs: settings.REPORT_INTERVAL_MS,
+        silence: 'SERVICE_UNAVAILABLE',
+      });
+    } catch (error) {
+      if (error instanceof Refused && error.retryable) log.debug({ code: error.code }, 'nobody took the report');
+      else log.error({ err: error }, 'the report was not accepted');
+    }
+  }
+
+  async report(): Promise<NodeReport> {
+    const { settings, tree, journal, lease, queue, saver } = this.parts;
+    if (performance.now() - this.checkedAt > CHECK_EVERY_MS) {
+      this.checks = checkNode(settings, lease.ownPids());
+      this.checkedAt = performance.now();
+    }
+    const wedged = lease.wedged();
+    const names = tree.targetNames();
+    const ours = new Map(journal.live().map(({ wish }) => [wish.iqn, wish.target_id]));
+    return {
+      node_id: settings.NODE_ID,
+      name: settings.NODE_NAME ?? settings.NODE_ID,
+      status: wedged ? 'wedged' : 'online',
+      message: wedged ?? lease.busy(),
+      portal: {
+        address: settings.ISCSI_ADVERTISED_ADDRESS ?? settings.ISCSI_PORTAL_ADDRESS,
+        port: settings.ISCSI_ADVERTISED_PORT ?? settings.ISCSI_PORTAL_PORT,
+      },
+      targets: names.filter((iqn) => ours.has(iqn)).length,
+      queued: queue.length,
+      versions: this.versions,
+      foreign: [
+        ...names.filter((iqn) => !ours.has(iqn)).map((name) => ({ kind: 'target' as const, name })),
+        ...tree
+          .backstoreNames()
+          .filter(({ plugin, name }) => plugin !== 'fileio' || !journal.ownsBackstore(name))
+          .map(({ name }) => ({ kind: 'backstore' as const, name })),
+      ].slice(0, MAX_FOREIGN),
+      checks: this.checks,
+      saved_config: saver.state,
+      sessions: await this.sessions(names, ours),
+    };
+  }
+
+  private async sessions(names: string[], ours: Map<string, string>): Promise<NodeReport['sessions']> {
+    const sessions: NodeReport['sessions'] = [];
+    for (const [at, iqn] of names.entries()) {
+      const target_id = ours.get(iqn);
+      if (target_id)
+        for (const { initiatorIqn, address } of this.parts.tree.sessions(iqn))
+          sessions.push({ target_id, initiator_iqn: initiatorIqn, address });
+      if (at % READ_AT_ONCE === READ_AT_ONCE - 1) await new Promise(setImmediate);
+    }
+    return sessions;
+  }
+}

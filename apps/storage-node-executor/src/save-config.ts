@@ -1,0 +1,165 @@
+import { closeSync, fsyncSync, openSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { SaveState } from '#contracts';
+import type { Logger } from '#runtime';
+import type { Journal } from './journal';
+import { TargetCLIError } from './lio/targetcli-errors';
+import type { TargetcliAdapter } from './lio/targetcli.adapter';
+import { desiredTarget } from './lio/target-state';
+import type { Chore } from './node-queue';
+import { planPresent } from './plan-target';
+import { lostSince, parseSavedConfig, savedAsWished } from './saved-config';
+
+/** A burst that does not end is saved in between. */
+const MAX_UNSAVED_MS = 30_000;
+const FIRST_RETRY_MS = 5_000;
+const LAST_RETRY_MS = 300_000;
+/** Targets looked at before other work gets a turn. */
+const LOOK_AT_ONCE = 25;
+
+/** RTSLib's names of the plug-ins that configfs calls otherwise. */
+const PLUGINS: Record<string, string> = { iblock: 'block', rd_mcp: 'ramdisk' };
+
+/** Saving would be wrong now, or did not come out right; `withheld` when nothing was written. */
+class NotSaved extends Error {
+  constructor(
+    readonly state: 'withheld' | 'failed',
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/**
+ * Keeps the distribution's saved configuration up to date, so that its restore service brings the targets back after a reboot
+ * before we do. targetcli writes what is live: after a boot with a disk missing, a save would make that loss permanent, so it is
+ * withheld until the live state has everything that is wished and everything that the last saved file has.
+ */
+export class ConfigSaver implements Chore {
+  private unsavedSince: number | null = null;
+  private retryAt = 0;
+  private retryMs = FIRST_RETRY_MS;
+  private timer: NodeJS.Timeout | undefined;
+  state: SaveState = { state: 'none', at: null, message: null };
+
+  constructor(
+    private readonly adapter: TargetcliAdapter,
+    private readonly journal: Journal,
+    private readonly log: Pick<Logger, 'info' | 'warn'>,
+    /** Called when `state` changed. */
+    private readonly onChange: () => void = () => undefined,
+  ) {}
+
+  /** The kernel shows something else than before. */
+  changed(): void {
+    this.unsavedSince ??= Date.now();
+    this.retryAt = 0;
+    this.tell('pending', null);
+  }
+
+  /** A process before this one may have been killed between a change and its save. */
+  lookAtStart(): void {
+    const saved = parseSavedConfig(this.savedText());
+    const stale = this.journal.live().some(({ wish }) => !saved || !savedAsWished(saved, wish, this.adapter.settings));
+    if (stale || saved?.targets.some(({ wwn }) => this.journal.removedTarget(wwn))) this.changed();
+  }
+
+  due(): boolean {
+    return this.unsavedSince !== null && Date.now() >= this.retryAt;
+  }
+
+  overdue(): boolean {
+    return this.due() && Date.now() - this.unsavedSince! > MAX_UNSAVED_MS && this.state.state === 'pending';
+  }
+
+  /** Saves and verifies; never throws. What did not come out right is tried again, ever more rarely. */
+  async run(): Promise<void> {
+    const began = performance.now();
+    try {
+      await this.mustBeWhole();
+      await this.adapter.saveConfig();
+      this.verify();
+      this.unsavedSince = null;
+      this.retryMs = FIRST_RETRY_MS;
+      this.tell('saved', null);
+      this.log.info({ ms: Math.round(performance.now() - began) }, 'the configuration is saved');
+    } catch (error) {
+      const [state, message] =
+        error instanceof NotSaved ? [error.state, error.message] : (['failed', 'targetcli did not save the configuration'] as const);
+      this.log.warn(
+        { err: error, inner: error instanceof TargetCLIError ? String(error.cause) : undefined },
+        'the configuration is not saved',
+      );
+      this.retryAt = Date.now() + this.retryMs;
+      this.retryMs = Math.min(this.retryMs * 2, LAST_RETRY_MS);
+      this.tell(state, message);
+    }
+  }
+
+  /** @param nudge called when a retry is due. */
+  retryBy(nudge: () => void): void {
+    this.timer = setInterval(() => {
+      if (this.due()) nudge();
+    }, 1_000).unref();
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+  }
+
+  /** @throws NotSaved when the live state lacks something. */
+  private async mustBeWhole(): Promise<void> {
+    const { tree, settings } = this.adapter;
+    let looked = 0;
+    for (const { phase, wish } of this.journal.live()) {
+      if (phase === 'changing') throw new NotSaved('withheld', `Target ${wish.iqn} is neither done nor undone.`);
+      const desired = desiredTarget(wish, settings);
+      if (planPresent(desired, tree.see(desired.iqn, desired.backstore)).length > 0)
+        throw new NotSaved('withheld', `Target ${wish.iqn} is not as wished.`);
+      if (++looked % LOOK_AT_ONCE === 0) await new Promise(setImmediate);
+    }
+    const saved = parseSavedConfig(this.savedText());
+    if (!saved) return;
+    const live = {
+      targets: new Set(tree.targetNames()),
+      storageObjects: new Set(tree.backstoreNames().map(({ plugin, name }) => `${PLUGINS[plugin] ?? plugin}/${name}`)),
+    };
+    const lost = lostSince(saved, live, {
+      target: (iqn) => this.journal.removedTarget(iqn),
+      backstore: (name) => this.journal.removedBackstore(name),
+    });
+    if (lost.length > 0)
+      throw new NotSaved(
+        'withheld',
+        `The saved configuration has what the kernel lacks: ${lost.slice(0, 5).join(', ')}. Restore or remove it by hand.`,
+      );
+  }
+
+  /** rtslib 2.1.75 copies over the file without forcing it to disk (rtslib_fb/root.py, `save_to_file`). */
+  private verify(): void {
+    const { savedConfigFile } = this.adapter.settings;
+    const saved = parseSavedConfig(this.savedText());
+    if (!saved) throw new NotSaved('failed', 'The saved configuration cannot be read back.');
+    const wrong = this.journal.live().find(({ wish }) => !savedAsWished(saved, wish, this.adapter.settings));
+    if (wrong) throw new NotSaved('failed', `Target ${wrong.wish.iqn} is not in the saved configuration as wished.`);
+    for (const path of [savedConfigFile, dirname(savedConfigFile)]) {
+      const fd = openSync(path, 'r');
+      fsyncSync(fd);
+      closeSync(fd);
+    }
+  }
+
+  private savedText(): string {
+    try {
+      return readFileSync(this.adapter.settings.savedConfigFile, 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
+  private tell(state: SaveState['state'], message: string | null): void {
+    const at = state === 'saved' ? new Date().toISOString() : this.state.at;
+    this.state = { state, at, message };
+    this.onChange();
+  }
+}

@@ -1,0 +1,70 @@
+import 'reflect-metadata';
+import { NestFactory } from '@nestjs/core';
+import { NatsServerStrategy, PassThroughFilter, connectBus, type Bus } from '#messaging';
+import { collectProcessMetrics, createLog, gauge, nestLogger, startHealthServer, type Service } from '#runtime';
+import type { Settings } from './config';
+import { ExecutorModule } from './executor.module';
+import { NodeParts } from './node-parts';
+import { NodeReporter } from './report-node';
+
+const VERSION = '0.1.0';
+
+const measure = (parts: NodeParts): void => {
+  const queued = gauge('spindle_node_queued_wishes', 'Wishes that wait for their turn on this node');
+  const wedged = gauge('spindle_node_wedged', '1 while a targetcli process hangs in the kernel');
+  const started = gauge('spindle_node_targetcli_started', 'Processes of targetcli started by this executor');
+  const unsaved = gauge('spindle_node_config_unsaved', '1 while the saved configuration is not up to date');
+  setInterval(() => {
+    queued.set(parts.queue.length);
+    wedged.set(parts.lease.wedged() ? 1 : 0);
+    started.set(parts.lease.started);
+    unsaved.set(['none', 'saved'].includes(parts.saver.state.state) ? 0 : 1);
+  }, 1_000).unref();
+};
+
+/** The health server is first, so that a start that waits for NATS can be seen. */
+export const startExecutor = async (settings: Settings): Promise<Service> => {
+  const log = createLog('storage-node-executor', settings.LOG_LEVEL);
+  collectProcessMetrics('storage-node-executor');
+  const parts = new NodeParts(settings, log);
+  let bus: Bus | undefined;
+  const health = await startHealthServer(settings.HEALTH_PORT, settings.HEALTH_ADDRESS, {
+    nats: () => (bus ? bus.ping() : Promise.reject(new Error('not connected yet'))),
+    configfs: () => void parts.tree.targetNames(),
+    kernel: () => {
+      if (parts.lease.wedged()) throw new Error('wedged');
+    },
+  });
+  const nats = await connectBus(`storage-node-executor ${settings.NODE_ID}`, settings, log);
+  bus = nats;
+
+  const strategy = new NatsServerStrategy({
+    name: 'storage-node-executor',
+    version: VERSION,
+    description: `Storage node ${settings.NODE_ID}`,
+    bus: nats,
+    log,
+    parameters: { node_id: settings.NODE_ID },
+  });
+  const app = await NestFactory.createMicroservice(ExecutorModule.with(parts), { strategy, logger: nestLogger(log) });
+  app.useGlobalFilters(new PassThroughFilter());
+  await app.listen();
+
+  const { tree, journal, lease, queue, saver } = parts;
+  const reporter = new NodeReporter({ settings, version: VERSION, bus: nats, tree, journal, lease, queue, saver, log });
+  parts.onChange = () => reporter.soon();
+  measure(parts);
+  saver.lookAtStart();
+  saver.retryBy(() => queue.nudge());
+  queue.nudge();
+  reporter.start();
+
+  const close = async () => {
+    await parts.close();
+    await reporter.stop();
+    await app.close();
+    await nats.close();
+    health.close();
+  };
+  return { log, close };
+};

@@ -1,0 +1,88 @@
+import type { Drift, LiveTarget } from '#contracts';
+import {
+  BACKSTORE_ATTRIBUTES,
+  TPG_ATTRIBUTES,
+  type DesiredTarget,
+  type Seen,
+  type SeenBackstore,
+  type SeenTarget,
+} from './lio/target-state';
+
+const missing = (what: string, expected: string): Drift => ({ kind: 'missing', what, expected, found: null });
+const extra = (what: string, found: string): Drift => ({ kind: 'extra', what, expected: null, found });
+
+const compare = (what: string, expected: string, found: string | null | undefined): Drift[] =>
+  found === expected ? [] : [{ kind: 'different', what, expected, found: found ?? null }];
+
+const access = (readOnly: boolean): string => (readOnly ? 'read-only' : 'read-write');
+
+/** One list against another, each by its text: what lacks and what is too much. */
+const compareLists = (what: string, expected: string[], found: string[]): Drift[] => [
+  ...expected.filter((text) => !found.includes(text)).map((text) => missing(what, text)),
+  ...found.filter((text) => !expected.includes(text)).map((text) => extra(what, text)),
+];
+
+const compareAttributes = (what: string, expected: Record<string, string>, found: Record<string, string>): Drift[] =>
+  Object.entries(expected).flatMap(([name, value]) => compare(`${what} ${name}`, value, found[name]));
+
+const backstoreDrift = (desired: DesiredTarget, found: SeenBackstore | null): Drift[] => {
+  if (!found) return [missing('backstore', desired.backstore)];
+  if (!found.configured) return [{ kind: 'different', what: 'backstore', expected: 'configured', found: 'without a device' }];
+  return [
+    ...compare('backing file', desired.file, found.file),
+    ...compare('size', String(desired.sizeBytes), found.sizeBytes === null ? null : String(found.sizeBytes)),
+    ...compare('unit serial', desired.serial, found.serial),
+    ...compare('write mode', 'write-through', found.writeThrough ? 'write-through' : 'write-back'),
+    ...compareAttributes('backstore attribute', BACKSTORE_ATTRIBUTES, found.attributes),
+  ];
+};
+
+const targetDrift = (desired: DesiredTarget, found: SeenTarget): Drift[] => {
+  const acl = found.acls.find(({ initiatorIqn }) => initiatorIqn === desired.initiatorIqn);
+  const wantedMapping = `${desired.lun} -> ${desired.lun} ${access(desired.readOnly)}`;
+  return [
+    ...compare('enabled', 'true', String(found.enabled)),
+    ...compareAttributes('attribute', TPG_ATTRIBUTES, found.attributes),
+    ...found.otherTpgs.map((tag) => extra('tpg', String(tag))),
+    ...compareLists(
+      'portal',
+      [`${desired.portal.address} ${desired.portal.port}`],
+      found.portals.map(({ address, port }) => `${address} ${port}`),
+    ),
+    ...compareLists(
+      'lun',
+      [`${desired.lun} ${desired.backstore}`],
+      found.luns.map(({ lun, backstore }) => `${lun} ${backstore ?? 'broken'}`),
+    ),
+    ...compareLists(
+      'acl',
+      [desired.initiatorIqn],
+      found.acls.map(({ initiatorIqn }) => initiatorIqn),
+    ),
+    ...compareLists(
+      'mapped lun',
+      acl ? [wantedMapping] : [],
+      (acl?.luns ?? []).map(({ lun, tpgLun, readOnly }) => `${lun} -> ${tpgLun ?? 'broken'} ${access(readOnly)}`),
+    ),
+  ];
+};
+
+/** Where the kernel differs from a target that is wished. Empty exactly when planning for the same finds nothing to do. */
+export const driftFrom = (desired: DesiredTarget, seen: Seen): Drift[] => [
+  ...backstoreDrift(desired, seen.backstore),
+  ...(seen.target ? targetDrift(desired, seen.target) : [missing('target', desired.iqn)]),
+];
+
+/** @param drift differences that the caller found, or none when the target is not wished for. */
+export const liveTarget = ({ target }: Seen, drift: Drift[]): LiveTarget => ({
+  enabled: target?.enabled ?? false,
+  portals: target?.portals ?? [],
+  luns: target?.luns.map(({ lun, backstore }) => ({ lun, backstore: backstore ?? '' })) ?? [],
+  acls:
+    target?.acls.map(({ initiatorIqn, luns }) => ({
+      initiator_iqn: initiatorIqn,
+      luns: luns.map(({ lun, readOnly }) => ({ lun, read_only: readOnly })),
+    })) ?? [],
+  sessions: target?.sessions.map(({ initiatorIqn, address, state }) => ({ initiator_iqn: initiatorIqn, address, state })) ?? [],
+  drift,
+});
