@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { listOf, page } from './lists';
-import { Id, Name, Time, coded } from './names';
+import { AnyJson, Id, Name, Time, coded } from './names';
 import { request } from './request';
 
 export const AuditOutcome = z
@@ -18,8 +18,8 @@ const entryFields = {
   outcome: AuditOutcome,
   code: z.string().nullable().describe('Why it was denied or failed.'),
   request_id: z.string(),
-  before: z.json().nullable().describe('The resource before; secrets left out.'),
-  after: z.json().nullable().describe('The resource after; for a refusal, what was asked, secrets left out.'),
+  before: AnyJson.describe('The resource before; secrets left out.'),
+  after: AnyJson.describe('The resource after; for a refusal, what was asked, secrets left out.'),
 };
 
 /** What a service asks the trail to hold; written in the transaction of the change. Its id makes recording it twice harmless. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Id, NodeId, Time } from './names';
+import { AnyJson, Id, NodeId, Time } from './names';
 import { NodeResponse } from './nodes';
 import { Drift, TargetResponse } from './targets';
 
@@ -48,5 +48,5 @@ export const cloudEvent = <D extends z.ZodType>(data: D) =>
   });
 
 /** Any event, before its `data` is known; consumers ignore fields they do not know. */
-export const AnyEvent = cloudEvent(z.record(z.string(), z.json())).meta({ id: 'CloudEvent' });
+export const AnyEvent = cloudEvent(z.record(z.string(), AnyJson)).meta({ id: 'CloudEvent' });
 export type AnyEvent = z.infer<typeof AnyEvent>;

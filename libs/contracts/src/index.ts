@@ -1,7 +1,9 @@
 export { AuditEntry, AuditIntent, AuditListResponse, AuditOutcome, SearchAudit } from './audit';
 export { ERROR_CODES, errorFacts, type ErrorCode, type ErrorCodeFacts } from './error-codes';
 export { AnyEvent, EVENTS, EVENT_NAMES, InitiatorData, cloudEvent, eventType, type EventData, type EventName } from './events';
+export { EXAMPLES, EXAMPLE_EVENT, exampleOf, type Example } from './examples';
 export { CreateImage, DeleteImage, GetImage, ImageListResponse, ImageResponse, ListImages, UpdateImage } from './images';
+export { jsonSchemas, schemasUsedIn, type JsonSchema } from './json-schemas';
 export { listOf, page, type Page } from './lists';
 export { CreateMachine, DeleteMachine, GetMachine, ListMachines, MachineListResponse, MachineResponse, UpdateMachine } from './machines';
 export {
@@ -24,7 +26,8 @@ export { ForeignObject, ListNodes, NodeCheck, NodeListResponse, NodeResponse, No
 export { PERMISSIONS, mayDo } from './permissions';
 export { FieldError, Problem, Refused, type RefusedDetails } from './refused';
 export { MAX_BODY_BYTES, parseInput, type HttpRoute, type InputOf, type OutputOf, type RequestContract } from './request';
-export { REQUESTS, type Action } from './requests';
+export { errorsOf } from './request-errors';
+export { CONTRACT_VERSION, REQUESTS, type Action } from './requests';
 export { CreateSession, DeleteSession, GetSession, ListSessions, SessionListResponse, SessionResponse, UpdateSession } from './sessions';
 export {
   ApplyReply,

@@ -53,5 +53,8 @@ export const LastError = z
   })
   .meta({ id: 'LastError' });
 
+/** What JSON.parse gave: `z.json()` would walk it once more, by recursion, and has no plain JSON Schema. */
+export const AnyJson = z.unknown() as z.ZodType<z.core.util.JSONType>;
+
 export type Portal = z.infer<typeof Portal>;
 export type LastError = z.infer<typeof LastError>;

@@ -6,6 +6,9 @@ import { CreateSession, DeleteSession, GetSession, ListSessions, UpdateSession }
 import { CreateTarget, DeleteTarget, GetTarget, GetTargetByMachine, GetTargetStatus, ListTargets, RestartTarget } from './targets';
 import { CreateUser, DeleteUser, GetUser, ListUsers, Login, UpdateUser } from './users';
 
+/** Version of everything public: HTTP, requests and events. */
+export const CONTRACT_VERSION = '1.0.0';
+
 /** Every public request. The order is that of the documents; HTTP matches `machine/{machine_id}` before `{id}`. */
 export const REQUESTS = [
   Login,

@@ -80,6 +80,10 @@ export const DeleteUser = request({
   errors: ['USER_NOT_FOUND', 'USER_IN_USE', 'LAST_ADMIN'],
 });
 
+export const LoginResponse = z
+  .object({ access_token: z.string(), token_type: z.literal('Bearer'), expires_in: z.int().describe('Seconds.') })
+  .meta({ id: 'LoginResponse' });
+
 export const Login = request({
   subject: 'auth.login',
   kind: 'command',
@@ -96,9 +100,7 @@ export const Login = request({
         .max(128, coded('INVALID_PASSWORD', 'is too long')),
     })
     .meta({ id: 'LoginRequest' }),
-  output: z
-    .object({ access_token: z.string(), token_type: z.literal('Bearer'), expires_in: z.int().describe('Seconds.') })
-    .meta({ id: 'LoginResponse' }),
+  output: LoginResponse,
   http: { method: 'POST', path: '/auth/login', success: [200] },
   errors: ['LOGIN_FAILED', 'LOGIN_LOCKED'],
 });
