@@ -1,7 +1,7 @@
 // execa and its family are ES modules only, and jest runs CommonJS on Node 20: they are transformed too.
 const esmOnly = [
   'execa', '@sindresorhus', 'figures', 'get-stream', 'human-signals', 'is-plain-obj', 'is-stream', 'is-unicode-supported',
-  'npm-run-path', 'path-key', 'parse-ms', 'pretty-ms', 'strip-final-newline', 'unicorn-magic', 'yoctocolors', '@sec-ant',
+  'npm-run-path', 'path-key', 'parse-ms', 'pretty-ms', 'strip-final-newline', 'unicorn-magic', 'yoctocolors', '@sec-ant', '@seriousme',
 ];
 
 const common = {
