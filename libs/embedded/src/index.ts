@@ -15,3 +15,5 @@ export { provisionDatabase, type DatabaseUrls } from './provision-database';
 export { startNats, type NatsOptions, type RunningNats } from './nats';
 export { writePrivately } from './private-file';
 export { projectRoot } from './project-root';
+export { serviceProcess, type ServiceProcess, type ServiceProcessOptions } from './service-process';
+export { holdLogin, InitiatorFailed, inquire, qemuIo, readCapacity, type Inquiry, type Login } from './initiator';

@@ -9,6 +9,7 @@ import { appendAudit, appendEvent } from '../outbox/outbox';
 import type { Parts } from '../parts';
 import { hastenOperations } from '../targets/target.store';
 import { announceLogins } from './initiator-logins';
+import { restoreNode } from './restore-node';
 
 const SWEEP_MS = 1_000;
 
@@ -18,7 +19,7 @@ const STATUS: Record<NodeReport['status'], NodeStatus> = { online: 'online', wed
 
 /** Takes a node's report: the first one registers it, one after a silence makes its waiting operations due. */
 export const recordReport = async (parts: Parts, report: NodeReport): Promise<void> => {
-  await inTransaction(parts.database, async (tx) => {
+  const cameBack = await inTransaction(parts.database, async (tx) => {
     const known = await lockNode(tx, report.node_id);
     const node = Object.assign(new StorageNode(), {
       id: report.node_id,
@@ -32,8 +33,14 @@ export const recordReport = async (parts: Parts, report: NodeReport): Promise<vo
     });
     if (known) await announceLogins(tx, node.id, known.report.sessions, report.sessions);
     await saveWithEvent(tx, known, node);
-    if (node.status === 'online' && known?.status !== 'online') await hastenOperations(tx, node.id);
+    const back = node.status === 'online' && known?.status !== 'online';
+    if (back) await hastenOperations(tx, node.id);
+    return back;
   });
+  if (cameBack)
+    restoreNode(parts, report.node_id).catch((err: unknown) =>
+      parts.log.error({ err, node_id: report.node_id }, 'a node could not be restored'),
+    );
   online.set({ node: report.node_id }, report.status === 'online' ? 1 : 0);
   parts.relay.nudge();
 };

@@ -1,4 +1,4 @@
-import { In, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import { In, MoreThan, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { InputOf, ListTargets, Page, TargetResponse } from '#contracts';
 import { listPage } from '#database';
 import { Target } from './target.entity';
@@ -87,6 +87,9 @@ export const postponeOperation = (tx: EntityManager, target: Target, delayMs: nu
      WHERE id = $1 AND generation = $2 AND operation IS NOT NULL`,
     [target.id, target.generation, delayMs / 1_000, target.last_error],
   );
+
+export const activeTargetsOf = (tx: EntityManager, nodeId: string, after: string, limit: number): Promise<Target[]> =>
+  tx.find(Target, { where: { node_id: nodeId, status: 'ACTIVE', id: MoreThan(after) }, order: { id: 'ASC' }, take: limit });
 
 /** A node is back: what waits for it is due. */
 export const hastenOperations = (tx: EntityManager, nodeId: string): Promise<unknown> =>

@@ -1,0 +1,39 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface Credentials {
+  adminPassword: string;
+  adminPasswordFile: string;
+  natsUser: string;
+  natsPassword: string;
+  privateKeyFile: string;
+  publicKeyFile: string;
+}
+
+/** Made at random at the first start and kept in files that only we can read: there are no default secrets. */
+export const keepCredentials = (dataDir: string): Credentials => {
+  const folder = join(dataDir, 'secrets');
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const privateKeyFile = join(folder, 'token-key.pem');
+  const publicKeyFile = join(folder, 'token-key.pub.pem');
+  if (!existsSync(publicKeyFile)) {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    writeFileSync(privateKeyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+    writeFileSync(publicKeyFile, publicKey.export({ type: 'spki', format: 'pem' }), { mode: 0o600 });
+  }
+  const adminPasswordFile = join(folder, 'admin-password');
+  return {
+    adminPassword: keepText(adminPasswordFile),
+    adminPasswordFile,
+    natsUser: 'spindle',
+    natsPassword: keepText(join(folder, 'nats-password')),
+    privateKeyFile,
+    publicKeyFile,
+  };
+};
+
+const keepText = (file: string): string => {
+  if (!existsSync(file)) writeFileSync(file, randomBytes(18).toString('base64url'), { mode: 0o600 });
+  return readFileSync(file, 'utf8');
+};
