@@ -36,9 +36,15 @@ export class NodeReporter {
   private checks: NodeReport['checks'] = [];
   private checkedAt = -Infinity;
   private readonly versions: Record<string, string>;
+  private acceptedAt = -Infinity;
 
   constructor(private readonly parts: ReportParts) {
     this.versions = nodeVersions(parts.version);
+  }
+
+  /** Whether targets-service knows of this node as it is now. */
+  get heard(): boolean {
+    return performance.now() - this.acceptedAt < 3 * this.parts.settings.REPORT_INTERVAL_MS;
   }
 
   start(): void {
@@ -80,6 +86,7 @@ export class NodeReporter {
         timeoutMs: settings.REPORT_INTERVAL_MS,
         silence: 'SERVICE_UNAVAILABLE',
       });
+      this.acceptedAt = performance.now();
     } catch (error) {
       if (error instanceof Refused && error.retryable) log.debug({ code: error.code }, 'nobody took the report');
       else log.error({ err: error }, 'the report was not accepted');

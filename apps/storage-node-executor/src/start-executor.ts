@@ -28,8 +28,12 @@ export const startExecutor = async (settings: Settings): Promise<Service> => {
   collectProcessMetrics('storage-node-executor');
   const parts = new NodeParts(settings, log);
   let bus: Bus | undefined;
+  let reporter: NodeReporter | undefined;
   const health = await startHealthServer(settings.HEALTH_PORT, settings.HEALTH_ADDRESS, {
     nats: () => (bus ? bus.ping() : Promise.reject(new Error('not connected yet'))),
+    'targets-service': () => {
+      if (!reporter?.heard) throw new Error('no report was accepted of late');
+    },
     configfs: () => void parts.tree.targetNames(),
     kernel: () => {
       if (parts.lease.wedged()) throw new Error('wedged');
@@ -51,17 +55,18 @@ export const startExecutor = async (settings: Settings): Promise<Service> => {
   await app.listen();
 
   const { tree, journal, lease, queue, saver } = parts;
-  const reporter = new NodeReporter({ settings, version: VERSION, bus: nats, tree, journal, lease, queue, saver, log });
-  parts.onChange = () => reporter.soon();
+  const reports = new NodeReporter({ settings, version: VERSION, bus: nats, tree, journal, lease, queue, saver, log });
+  reporter = reports;
+  parts.onChange = () => reports.soon();
   measure(parts);
   saver.lookAtStart();
   saver.retryBy(() => queue.nudge());
   queue.nudge();
-  reporter.start();
+  reports.start();
 
   const close = async () => {
     await parts.close();
-    await reporter.stop();
+    await reports.stop();
     await app.close();
     await nats.close();
     health.close();
