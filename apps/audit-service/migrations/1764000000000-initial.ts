@@ -63,6 +63,7 @@ export class Initial1764000000000 implements MigrationInterface {
       REVOKE ALL ON audit.entries FROM PUBLIC;
       GRANT USAGE ON SCHEMA audit TO audit_app;
       GRANT SELECT, INSERT ON audit.entries TO audit_app;
+      REVOKE INSERT ON audit.migrations FROM audit_app;
       GRANT SELECT ON audit.migrations TO audit_app;
     `);
   }

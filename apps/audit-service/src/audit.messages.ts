@@ -1,5 +1,5 @@
 import { Controller } from '@nestjs/common';
-import { EventPattern, MessagePattern } from '@nestjs/microservices';
+import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import { SearchAudit } from '#contracts';
 import { AUDIT_INTENT_SUBJECT, AUDIT_STREAM, type RequestContext } from '#messaging';
 import { Parts } from './parts';
@@ -12,12 +12,12 @@ export class AuditMessages {
   constructor(private readonly parts: Parts) {}
 
   @EventPattern(`${AUDIT_INTENT_SUBJECT}.>`, { stream: AUDIT_STREAM, durable: 'audit-service' })
-  record(body: unknown) {
+  record(@Payload() body: unknown) {
     return recordEntry(this.parts, body);
   }
 
   @MessagePattern(SearchAudit.subject)
-  search(body: unknown, context: RequestContext) {
+  search(@Payload() body: unknown, @Ctx() context: RequestContext) {
     return searchAudit(this.parts, body, context);
   }
 }

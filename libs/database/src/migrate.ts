@@ -24,9 +24,13 @@ export const undoLastMigration = (ownerUrl: string, migrations: Migrations, sche
 
 /** Names of the migrations that the database lacks. The application's role may read the list, and nothing more. */
 export const migrationsPending = async (dataSource: DataSource, migrations: Migrations, schema: string): Promise<string[]> => {
-  const table = `"${schema}"."migrations"`;
-  const [found] = await dataSource.query<{ exists: boolean }[]>('SELECT to_regclass($1) IS NOT NULL AS exists', [table]);
-  const done = found?.exists ? await dataSource.query<{ name: string }[]>(`SELECT name FROM ${table}`) : [];
+  // Without the first migration there is neither the table nor the right to look into the schema.
+  const [found] = await dataSource.query<{ readable: boolean }[]>(
+    `SELECT has_schema_privilege(relnamespace, 'USAGE') AND has_table_privilege(pg_class.oid, 'SELECT') AS readable
+     FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace WHERE nspname = $1 AND relname = 'migrations'`,
+    [schema],
+  );
+  const done = found?.readable ? await dataSource.query<{ name: string }[]>(`SELECT name FROM "${schema}"."migrations"`) : [];
   return migrations.map(({ name }) => name).filter((name) => !done.some((migration) => migration.name === name));
 };
 
