@@ -47,7 +47,10 @@ export const runSql = async <T>(url: string, text: string, values: unknown[] = [
 export const startTrail = async (settings: Record<string, string> = {}) => {
   const folder = mkdtempSync(join(tmpdir(), 'spindle-spec-trail-'));
   const login = { user: 'spec', password: 'spec' };
-  const [postgres, nats] = await Promise.all([startDatabaseServer(), startNats({ dataDir: join(folder, 'nats'), ...login, log: nobody })]);
+  const [postgres, nats] = await Promise.all([
+    startDatabaseServer({ durable: true }),
+    startNats({ dataDir: join(folder, 'nats'), ...login, log: nobody }),
+  ]);
   const database = await postgres.provision('spindle');
   const keys = generateKeyPairSync('ec', {
     namedCurve: 'P-256',

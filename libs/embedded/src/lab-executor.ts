@@ -62,7 +62,9 @@ export class ExecutorInLab {
   }
 
   async kill(signal: NodeJS.Signals): Promise<void> {
-    const { code, stderr } = await this.shell.run(`kill -s ${signal.replace(/^SIG/, '')} "$(cat /run/executor.pid)"`, startLimitMs);
+    const gone = signal === 'SIGKILL' ? '; while [ -e /run/executor.pid ]; do sleep 0.02; done' : '';
+    const script = `kill -s ${signal.replace(/^SIG/, '')} "$(cat /run/executor.pid)" || exit 1${gone}`;
+    const { code, stderr } = await this.shell.run(script, startLimitMs);
     if (code !== 0) throw new Error(`the storage executor was not signalled: ${stderr.trim()}`);
   }
 

@@ -6,8 +6,8 @@ export interface Caller {
   role: Role;
   requestId: string;
   source: string;
-  /** Longest the caller wants to wait for an operation, milliseconds. */
-  waitMs?: number;
+  /** When the caller is to have an answer, finished or not; milliseconds of the epoch. */
+  replyBy: number;
 }
 
 /** What the service does of itself: reacting to a node, or finishing an operation. */

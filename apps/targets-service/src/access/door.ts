@@ -62,12 +62,13 @@ export class Door {
 
   private callerOf({ username, role }: AccessClaims, context: RequestContext): Caller {
     const seconds = context.preferWaitSeconds;
+    const waitMs = seconds === undefined ? this.parts.settings.CREATE_REPLY_MS : Math.min(seconds, LONGEST_WAIT_SECONDS) * 1_000;
     return {
       actor: username,
       role,
       requestId: context.requestId,
       source: context.source,
-      waitMs: seconds === undefined ? undefined : Math.min(seconds, LONGEST_WAIT_SECONDS) * 1_000,
+      replyBy: Date.now() + waitMs,
     };
   }
 

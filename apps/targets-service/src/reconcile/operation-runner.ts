@@ -34,8 +34,9 @@ export class OperationRunner {
     await this.loop;
   }
 
-  /** Runs the operation of a target and resolves with the target as it stands when it is done, or when the wait is over. */
-  async runAndWait(id: string, waitMs = this.parts.settings.CREATE_REPLY_MS): Promise<TargetResponse> {
+  /** Runs the operation of a target and resolves with the target as it stands when it is done, or at `replyBy` (epoch, ms). */
+  async runAndWait(id: string, replyBy: number): Promise<TargetResponse> {
+    const waitMs = Math.max(0, replyBy - Date.now());
     const over = AbortSignal.any([AbortSignal.timeout(waitMs), this.leaving.signal]);
     await Promise.race([this.run(id).then((mine) => (mine ? undefined : this.whenDone(id, over))), sleep(waitMs, over)]);
     const target = await inDatabase(this.parts.database, (tx) => findTarget(tx, id));

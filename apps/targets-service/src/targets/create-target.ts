@@ -28,7 +28,7 @@ const BOOT_LUN = 0;
 export const createTarget = async (parts: Parts, input: Input, caller: Caller): Promise<TargetResponse> => {
   const target = await inTransaction(parts.database, (tx) => recordWish(tx, parts.settings.ISCSI_TARGET_PREFIX, input, caller));
   parts.relay.nudge();
-  return parts.operations.runAndWait(target.id, caller.waitMs);
+  return parts.operations.runAndWait(target.id, caller.replyBy);
 };
 
 const recordWish = async (tx: EntityManager, prefix: string, input: Input, caller: Caller): Promise<Target> => {

@@ -20,7 +20,7 @@ export const deleteTarget = async (parts: Parts, input: InputOf<typeof DeleteTar
   });
   if (target.status === 'INACTIVE') return presentTarget(target);
   parts.relay.nudge();
-  const done = await parts.operations.runAndWait(target.id, caller.waitMs);
+  const done = await parts.operations.runAndWait(target.id, caller.replyBy);
   refuseIfInUse(done);
   return done;
 };

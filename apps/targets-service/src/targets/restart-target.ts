@@ -33,7 +33,7 @@ export const restartTarget = async (parts: Parts, input: InputOf<typeof RestartT
     return changeTarget(tx, target!, 'restart-requested', change, { ...caller, action: 'targets.restart' });
   });
   parts.relay.nudge();
-  const done = await parts.operations.runAndWait(input.id, caller.waitMs);
+  const done = await parts.operations.runAndWait(input.id, caller.replyBy);
   refuseIfInUse(done);
   return done;
 };

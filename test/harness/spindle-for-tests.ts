@@ -1,0 +1,151 @@
+import { appendFileSync, closeSync, ftruncateSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { connect, headers as natsHeaders, type NatsConnection } from 'nats';
+import { projectRoot } from '#embedded';
+import { startSpindle, type Spindle } from '../../apps/all-in-one/src/start-spindle';
+
+export interface Answer<T = Record<string, unknown>> {
+  status: number;
+  code?: string;
+  body: T;
+  headers: Record<string, string>;
+}
+
+interface Options {
+  token?: string | null;
+  headers?: Record<string, string>;
+  timeoutMs?: number;
+}
+
+/** A whole Spindle of its own for one file of tests, and both of its doors. */
+export interface SpindleForTests extends Spindle {
+  admin: string;
+  http: <T = Record<string, unknown>>(method: string, path: string, body?: unknown, options?: Options) => Promise<Answer<T>>;
+  ask: <T = Record<string, unknown>>(subject: string, body: unknown, options?: Options) => Promise<Answer<T>>;
+  bus: NatsConnection;
+  sql: <T>(query: string, values?: unknown[]) => Promise<T[]>;
+  tokenOf: (role: string) => Promise<string>;
+  makeImage: (name: string, bytes?: number) => void;
+  machine: (name?: string) => Promise<{ id: string; initiator_iqn: string }>;
+  image: (options?: { read_only?: boolean; bytes?: number; file?: string }) => Promise<{ id: string; file: string }>;
+  /** The tree of configfs without what changes by itself, one line a file or link. */
+  kernelTree: () => Promise<string>;
+  end: () => Promise<void>;
+}
+
+let names = 0;
+const fresh = (): string => `t${process.pid}-${++names}`;
+
+export const startSpindleForTests = async (name: string, settings: Record<string, string> = {}): Promise<SpindleForTests> => {
+  const dataDir = join(projectRoot(), '.spindle/tests', `${name}-${process.pid}`);
+  rmSync(dataDir, { recursive: true, force: true });
+  mkdirSync(dataDir, { recursive: true });
+  const say = (line: string) => appendFileSync(join(dataDir, 'harness.log'), `${line}\n`);
+  const ports = { httpPort: undefined, natsPort: undefined, portalPort: undefined };
+  const spindle = await startSpindle({ dataDir, ...ports, settings, durable: false, say });
+  const { endpoints } = spindle;
+  const login = { user: endpoints.nats_user, pass: endpoints.nats_password };
+  const bus = await connect({ servers: endpoints.nats_url, ...login, maxReconnectAttempts: -1, reconnectTimeWait: 200 });
+  let admin = '';
+
+  const http: SpindleForTests['http'] = async <T>(method: string, path: string, body?: unknown, options: Options = {}) => {
+    const token = options.token === undefined ? admin : options.token;
+    const response = await fetch(`${endpoints.http_url}${path.startsWith('/') ? '' : '/api/v1/'}${path}`, {
+      method,
+      headers: {
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+        ...(token ? { authorization: `Bearer ${token}` } : {}),
+        ...options.headers,
+      },
+      body: body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body),
+      signal: AbortSignal.timeout(options.timeoutMs ?? 40_000),
+    });
+    const answer = (await response.json()) as T & { code?: string };
+    return { status: response.status, code: answer.code, body: answer, headers: Object.fromEntries(response.headers) };
+  };
+  const ask: SpindleForTests['ask'] = async <T>(subject: string, body: unknown, options: Options = {}) => {
+    const token = options.token === undefined ? admin : options.token;
+    const sent = natsHeaders();
+    if (token) sent.set('Authorization', `Bearer ${token}`);
+    for (const [key, value] of Object.entries(options.headers ?? {})) sent.set(key, value);
+    const data = typeof body === 'string' ? body : JSON.stringify(body);
+    const answer = await bus.request(subject, data, { timeout: options.timeoutMs ?? 40_000, headers: sent });
+    const received = Object.fromEntries((answer.headers?.keys() ?? []).map((key) => [key.toLowerCase(), answer.headers!.get(key)]));
+    const parsed = answer.json<T & { code?: string }>();
+    return { status: Number(received['nats-service-error-code'] ?? 200), code: parsed.code, body: parsed, headers: received };
+  };
+  const sql: SpindleForTests['sql'] = async <T>(query: string, values: unknown[] = []) => {
+    const client = new Client({ connectionString: endpoints.database_url });
+    await client.connect();
+    try {
+      return (await client.query(query, values)).rows as T[];
+    } finally {
+      await client.end();
+    }
+  };
+  const logIn = async (username: string, password: string) =>
+    (await http<{ access_token: string }>('POST', 'auth/login', { username, password }, { token: null })).body.access_token;
+  const makeImage = (file: string, bytes = 4 * 1024 * 1024) => {
+    const handle = openSync(join(endpoints.image_root, file), 'wx', 0o600);
+    ftruncateSync(handle, bytes);
+    closeSync(handle);
+    spindle.lab.ownImages();
+  };
+  const made = async <T>(path: string, body: unknown): Promise<T> => {
+    const answer = await http<T>('POST', path, body);
+    if (answer.status !== 201) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
+    return answer.body;
+  };
+  admin = await logIn(endpoints.username, endpoints.password);
+  const add = {
+    get admin() {
+      return admin;
+    },
+    http,
+    ask,
+    bus,
+    sql,
+    makeImage,
+    tokenOf: async (role: string) => {
+      const user = { username: fresh(), password: `${fresh()}-long-enough`, role };
+      await made('users', user);
+      return logIn(user.username, user.password);
+    },
+    machine: (name = fresh()) => {
+      const mac = [...Array(5)].map(() =>
+        Math.floor(Math.random() * 256)
+          .toString(16)
+          .padStart(2, '0'),
+      );
+      return made<{ id: string; initiator_iqn: string }>('machines', { name, mac_address: `52:${mac.join(':')}` });
+    },
+    image: async ({ read_only = false, bytes, file = `${fresh()}.img` } = {} as { read_only?: boolean; bytes?: number; file?: string }) => {
+      makeImage(file, bytes);
+      return made<{ id: string; file: string }>('images', { name: file, file, read_only });
+    },
+    kernelTree: async () => (await spindle.lab.exec(TREE_SCRIPT)).stdout,
+    end: async () => {
+      await bus.close();
+      await spindle.stop();
+    },
+  };
+  return Object.defineProperties(add as unknown as SpindleForTests, Object.getOwnPropertyDescriptors(spindle));
+};
+
+/** Statistics count, info shows sessions, control files cannot be read, and the first targetcli sets dbroot. */
+const TREE_SCRIPT = `cd /sys/kernel/config/target && find . -type d -name statistics -prune -o -type d -name fabric_statistics -prune -o -type d -print -o -type l -printf '%p -> %l\\n' -o -type f ! -name info ! -name control ! -name hba_info ! -name dbroot -print | sort | while read -r path; do
+  if [ -f "$path" ] && [ ! -L "$path" ]; then printf '%s: ' "$path"; tr '\\n' ' ' < "$path" 2>/dev/null; echo; else echo "$path"; fi
+done`;
+
+/** Asks until `check` holds; what it last saw stands in the error. */
+export const eventually = async <T>(look: () => Promise<T>, check: (seen: T) => boolean, withinMs = 20_000): Promise<T> => {
+  const until = Date.now() + withinMs;
+  for (;;) {
+    const seen = await look().catch((error: unknown) => error as T);
+    if (!(seen instanceof Error) && check(seen)) return seen;
+    if (Date.now() > until)
+      throw new Error(`not within ${withinMs} ms; last seen: ${seen instanceof Error ? seen.message : JSON.stringify(seen)}`);
+    await new Promise((done) => setTimeout(done, 100));
+  }
+};
