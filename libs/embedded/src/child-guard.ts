@@ -6,7 +6,7 @@ export type GuardedOptions = {
   env?: NodeJS.ProcessEnv;
   uid?: number;
   gid?: number;
-  stdio?: ('ignore' | 'pipe' | number)[];
+  stdio?: ('ignore' | 'inherit' | 'pipe' | number)[];
 };
 
 export type Ending = { code: number | null; signal: NodeJS.Signals | null };

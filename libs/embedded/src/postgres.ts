@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmodSync, chownSync, closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync, renameSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -5,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { spawnGuarded, type GuardedChild } from './child-guard';
 import { writePrivately } from './private-file';
 import { claimPort, PortTaken } from './ports';
+import { projectRoot } from './project-root';
 import { endStaleProcess, processesIn, recordProcess } from './process-record';
 import { giveTree, isRoot, ourselves, unprivilegedOwner, type Owner } from './unprivileged';
 
@@ -12,7 +14,7 @@ export type PostgresOptions = {
   /** Holds the cluster, the superuser's password and the server's log. */
   dataDir: string;
   port?: number;
-  /** False for tests only: a crash of the machine may then lose or damage everything. Default true. */
+  /** False for tests only: a crash of the machine, though not of the server, may then lose or damage everything. Default true. */
   durable?: boolean;
   log: (line: string) => void;
 };
@@ -62,7 +64,7 @@ export async function startPostgres(options: PostgresOptions): Promise<RunningPo
 async function launch(dataDir: string, cluster: string, runner: Runner, options: PostgresOptions): Promise<RunningPostgres> {
   const port = await claimPort(purpose, options.port);
   const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', 'unix_socket_directories='];
-  if (options.durable === false) settings.push('fsync=off', 'synchronous_commit=off', 'full_page_writes=off');
+  if (options.durable === false) settings.push('fsync=off', 'full_page_writes=off');
   const started = Date.now();
   const server = run('postgres', ['-D', cluster, ...settings.flatMap((setting) => ['-c', setting])], { dataDir, cwd: cluster, runner });
   recordProcess(dataDir, server.pid, cluster);
@@ -124,7 +126,12 @@ async function endServersOf(cluster: string): Promise<void> {
 function runnerFor(dataDir: string): Runner {
   if (!isRoot()) return { owner: undefined, prefix: [] };
   const owner = unprivilegedOwner([binary('postgres')], [dataDir]);
-  return { owner, prefix: owner ? [] : ['unshare', '--user', '--map-user=65534', '--map-group=65534'] };
+  if (owner) return { owner, prefix: [] };
+  const disguise = ['unshare', '--user', '--map-user=65534', '--map-group=65534'];
+  if (spawnSync('unshare', [...disguise.slice(1), 'true']).status === 0) return { owner, prefix: disguise };
+  throw new Error(
+    `Postgres does not run as root: run us as another user, or move ${projectRoot()} and ${dataDir} to where other users may go.`,
+  );
 }
 
 function run(program: string, args: string[], place: { dataDir: string; cwd: string; runner: Runner }): GuardedChild {

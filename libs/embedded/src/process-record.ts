@@ -54,9 +54,11 @@ function processIds(): number[] {
   }
 }
 
+/** Empty for a process that is gone, or ended and not yet collected. */
 function startOf(pid: number): string {
-  // The name, in parentheses, may hold spaces; the start is field 22.
-  return procText(pid, 'stat').split(') ').at(-1)?.split(' ')[19] ?? '';
+  // The name, in parentheses, may hold spaces; after it come the state (field 3) and, as field 22, the start.
+  const fields = procText(pid, 'stat').split(') ').at(-1)?.split(' ') ?? [];
+  return fields[0] === 'Z' ? '' : (fields[19] ?? '');
 }
 
 function workingFolder(pid: number): string {
