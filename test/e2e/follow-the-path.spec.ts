@@ -22,11 +22,11 @@ const service = ts.createLanguageService({
   directoryExists: ts.sys.directoryExists,
 });
 
+/** Where a word first stands as code: imports count, comments do not. */
 const at = (file: string, word: string): [string, number] => {
   const path = join(root, file);
-  const position = readFileSync(path, 'utf8').search(
-    new RegExp(`(?<![\\w'./-])${word}\\(|(?<=\\.)${word}\\(|${word}\\.subject|\\b${word}\\b(?=[,)])`),
-  );
+  const text = readFileSync(path, 'utf8').replace(/\/\*[\s\S]*?\*\/|\/\/.*$/gm, (comment) => ' '.repeat(comment.length));
+  const position = text.search(new RegExp(`\\b${word}\\b`));
   if (position < 0) throw new Error(`${word} is not used in ${file}`);
   return [path, position];
 };
