@@ -66,8 +66,7 @@ export class TargetcliLease {
   async acquire(): Promise<void> {
     clearTimeout(this.idle);
     await this.ending;
-    const wedged = this.wedged();
-    if (wedged) throw new Refused('NODE_WEDGED', { hint: `${wedged}.` });
+    this.mustNotHang();
     if (this.session?.alive && this.mustHandOver(this.session)) {
       await this.release();
       await sleep(HAND_OVER_MS);
@@ -82,6 +81,7 @@ export class TargetcliLease {
       this.version = this.session.version;
     } catch (error) {
       await this.release(0);
+      this.mustNotHang();
       const { holder } = lockState();
       if (error instanceof TargetCLIError && error.kind === 'timeout' && holder) throw busy(holder);
       throw error;
@@ -124,6 +124,11 @@ export class TargetcliLease {
       });
     await this.ending;
     this.ending = null;
+  }
+
+  private mustNotHang(): void {
+    const wedged = this.wedged();
+    if (wedged) throw new Refused('NODE_WEDGED', { hint: `${wedged}.` });
   }
 
   private async acquireUnlessAlive(): Promise<void> {

@@ -7,7 +7,7 @@ import { seedPreferences } from './targetcli-prefs';
 
 /** More than any answer we ask for; beyond it the program at TARGETCLI_PATH is not targetcli, or is broken. Bytes per command. */
 const MAX_OUTPUT_BYTES = 1_048_576;
-const TAIL_CHARS = 4_096;
+const TAIL_CHARS = 2_000;
 const TERM_GRACE_MS = 5_000;
 const KILL_GRACE_MS = 2_000;
 

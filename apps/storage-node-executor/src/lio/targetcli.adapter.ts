@@ -248,7 +248,9 @@ export class TargetcliAdapter {
     const look = () => this.tree.see(iqn, backstore);
     if (plan(look()).length === 0) return { steps: 0 };
     try {
-      await this.lease.acquire();
+      await this.lease.acquire().catch((error: unknown) => {
+        throw error instanceof TargetCLIError ? new ChangeFailed(error, true) : error;
+      });
       // once more, now that no other targetcli can change it
       const before = look();
       hooks.check?.(before);

@@ -1,0 +1,160 @@
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ApplyReply, InspectImageReply, NodeReport, NodeStatusReply, Refused, nodeSubject, type NodeVerb } from '#contracts';
+import { projectRoot, startNats, startStorageLab, type RunningNats, type StorageLab } from '#embedded';
+import { ask, connectBus, type Bus } from '#messaging';
+import { createLog, newId } from '#runtime';
+
+const NODE_ID = 'node-under-test';
+export const IMAGE_BYTES = 8 * 1024 * 1024;
+export const PREFIX = 'iqn.2025-01.io.spindle';
+
+export type Wish = ReturnType<typeof wishFor>;
+
+/** A whole wish; `image` names the file and decides the disk id, so that two wishes for one image share a backstore. */
+export const wishFor = (image: { id: string; file: string }, more: { readOnly?: boolean; targetId?: string } = {}) => {
+  const target_id = more.targetId ?? newId();
+  return {
+    target_id,
+    generation: 1,
+    state: 'present' as 'present' | 'absent',
+    iqn: `${PREFIX}:${target_id}`,
+    initiator_iqn: `${PREFIX}:m-${target_id}`,
+    lun: 0,
+    disk: { disk_id: image.id, image_file: image.file, size_bytes: IMAGE_BYTES, read_only: more.readOnly ?? false },
+    if_idle: false,
+  };
+};
+
+/** One storage lab with the built executor in it, and NATS beside it: what these tests speak with is what targets-service speaks with. */
+export class StorageNode {
+  readonly reports: NodeReport[] = [];
+
+  private constructor(
+    readonly lab: StorageLab,
+    readonly nats: RunningNats,
+    readonly bus: Bus,
+    private readonly dir: string,
+  ) {}
+
+  static async start(): Promise<StorageNode> {
+    const dir = mkdtempSync(join(tmpdir(), 'spindle-lio-'));
+    const images = join(dir, 'images');
+    const nats = await startNats({ dataDir: join(dir, 'nats'), user: 'test', password: 'of-this-test-only', log: () => undefined });
+    const lab = await startStorageLab({
+      dir: join(dir, 'lab'),
+      imageRootHostDir: images,
+      projectRoot: projectRoot(),
+      natsPort: nats.port,
+      executorEnv: {
+        NODE_ID,
+        NATS_USER: 'test',
+        NATS_PASSWORD: 'of-this-test-only',
+        TARGETCLI_LOCK_WAIT_MS: '1000',
+        REPORT_INTERVAL_MS: '500',
+        LOG_LEVEL: 'debug',
+      },
+      log: () => undefined,
+    });
+    const log = createLog('test', 'silent');
+    const bus = await connectBus('test', { NATS_URL: nats.url, NATS_USER: 'test', NATS_PASSWORD: 'of-this-test-only' }, log);
+    const node = new StorageNode(lab, nats, bus, dir);
+    node.collectReports();
+    await node.startExecutor();
+    return node;
+  }
+
+  /** Starts the executor, again if it runs, and waits until it has reported. */
+  async startExecutor(env: Record<string, string> = {}): Promise<void> {
+    if (await this.lab.executorIsRunning()) await this.lab.stopExecutor();
+    this.reports.length = 0;
+    await this.lab.startExecutor(env);
+    await this.reported((report) => report.status !== 'stopping', 20_000);
+  }
+
+  apply(wish: Wish): Promise<ApplyReply> {
+    return this.ask('apply', wish, ApplyReply) as Promise<ApplyReply>;
+  }
+
+  /** @returns the code and hint that the executor refused with, or the reply's error. */
+  async failure(wish: Wish): Promise<{ code: string; step?: string; outcome?: string; text: string }> {
+    try {
+      const { error, outcome } = await this.apply(wish);
+      return { code: error?.code ?? 'NONE', step: error?.step, outcome, text: error?.message ?? '' };
+    } catch (error) {
+      if (error instanceof Refused && error.code === 'INTERNAL') throw new Error(this.executorLog());
+      if (error instanceof Refused) return { code: error.code, text: error.details.hint ?? '' };
+      throw error;
+    }
+  }
+
+  async live(wish: Wish): Promise<NodeStatusReply['live']> {
+    return ((await this.ask('status', { wish }, NodeStatusReply)) as NodeStatusReply).live;
+  }
+
+  inspect(file: string): Promise<InspectImageReply> {
+    return this.ask('inspect-image', { file }, InspectImageReply) as Promise<InspectImageReply>;
+  }
+
+  async reported(is: (report: NodeReport) => boolean, withinMs = 10_000): Promise<NodeReport> {
+    for (const until = Date.now() + withinMs; Date.now() < until; await sleep(50)) {
+      const found = this.reports.findLast(is);
+      if (found) return found;
+    }
+    throw new Error(`no such report within ${withinMs} ms; the last: ${JSON.stringify(this.reports.at(-1))}\n${this.executorLog()}`);
+  }
+
+  /** Makes an image file of IMAGE_BYTES on the node. */
+  image(name = `${newId()}.img`): { id: string; file: string } {
+    writeFileSync(this.imagePath(name), '', { mode: 0o600 });
+    truncateSync(this.imagePath(name), IMAGE_BYTES);
+    this.lab.ownImages();
+    return { id: newId(), file: name };
+  }
+
+  imagePath(file: string): string {
+    return join(this.dir, 'images', file);
+  }
+
+  /** Runs a script in the lab. @throws Error when it fails */
+  async sh(script: string): Promise<string> {
+    const { code, stdout, stderr } = await this.lab.exec(script);
+    if (code !== 0) throw new Error(`exit ${code}: ${script}\n${stdout}${stderr}`);
+    return stdout.trim();
+  }
+
+  /** All of LIO's tree: names, links and values, without what counts or is drawn by lot. */
+  async tree(): Promise<string> {
+    return this.sh(`cd /sys/kernel/config/target
+      find . -type d | grep -v -e /statistics -e /fabric_statistics | sort
+      find . -type l -printf '%h -> %l\\n' | sort
+      grep -rs '' . --exclude-dir=statistics --exclude-dir=fabric_statistics --exclude-dir=pr \\
+        --exclude=info --exclude=hba_info --exclude=alias --exclude=members --exclude=dynamic_sessions | sort`);
+  }
+
+  executorLog(): string {
+    return readFileSync(join(this.dir, 'lab', 'executor.log'), 'utf8').slice(-6_000);
+  }
+
+  async stop(): Promise<void> {
+    await this.lab.stop();
+    await this.bus.close();
+    await this.nats.stop();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+
+  private async ask(verb: NodeVerb, body: unknown, reply: { parse: (value: unknown) => unknown }): Promise<unknown> {
+    return reply.parse(await ask(this.bus, nodeSubject(NODE_ID, verb), body, { context: {}, timeoutMs: 60_000 }));
+  }
+
+  private collectReports(): void {
+    this.bus.nats.subscribe(nodeSubject(NODE_ID, 'report'), {
+      callback: (_, message) => {
+        this.reports.push(NodeReport.parse(message.json()));
+        message.respond('{"accepted":true}');
+      },
+    });
+  }
+}
