@@ -1,4 +1,3 @@
-import { StringCodec } from 'nats';
 import { DEAD_LETTER_STREAM, publishStored } from '#messaging';
 import { AnonymousRefusals, newId } from '#runtime';
 import { eventually, intent, publish, silent, startTrail, type Trail } from '../../../test/harness/audit-trail';
@@ -86,9 +85,9 @@ describe('the audit trail', () => {
   it('puts what is no intent among the dead letters and goes on', async () => {
     const before = await deadLetters();
 
-    await trail.bus.nats.jetstream().publish('audit-intent.x', StringCodec().encode('{"id":'));
-    await trail.bus.nats.jetstream().publish('audit-intent.x', StringCodec().encode('{"id":1}'));
-    await trail.bus.nats.jetstream().publish('audit-intent.x', StringCodec().encode('null'));
+    await trail.bus.nats.jetstream().publish('audit-intent.x', Buffer.from('{"id":'));
+    await trail.bus.nats.jetstream().publish('audit-intent.x', Buffer.from('{"id":1}'));
+    await trail.bus.nats.jetstream().publish('audit-intent.x', Buffer.from('null'));
     await publish(trail.bus, intent({ time: '0000-01-01T00:00:00Z' }));
     await publish(trail.bus, intent({ request_id: 'r-after-garbage' }));
 
