@@ -2,14 +2,8 @@ export { startStorageLab, type StorageLab, type StorageLabOptions } from './stor
 export type { ScriptResult } from './lab-shell';
 export { labAddresses } from './lab-kernel';
 export { PortTaken, claimPort } from './ports';
-export {
-  installPrerequisites,
-  missingPrerequisites,
-  prerequisites,
-  PrerequisitesMissing,
-  type Prerequisite,
-  type PrerequisiteGroup,
-} from './prerequisites';
+export { installPrerequisites } from './install-prerequisites';
+export { missingPrerequisites, prerequisites, PrerequisitesMissing, type Prerequisite, type PrerequisiteGroup } from './prerequisites';
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres';
 export { provisionDatabase, type DatabaseUrls } from './provision-database';
 export { startNats, type NatsOptions, type RunningNats } from './nats';

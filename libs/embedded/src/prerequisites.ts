@@ -1,25 +1,35 @@
-import { execa } from 'execa';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
-import { isRoot } from './unprivileged';
 
 export type PrerequisiteGroup = 'nats' | 'storage-lab' | 'initiator';
 
 /** A Debian package and a file by which it is known to be there, for systems that do not ask dpkg. */
-export type Prerequisite = { name: string; purpose: string; group: PrerequisiteGroup; file: string };
+export type Prerequisite = {
+  name: string;
+  purpose: string;
+  group: PrerequisiteGroup;
+  file: string;
+  /** Services that the package would start on this machine, now and at each boot. */
+  services?: string[];
+};
 
 const plugin = '/usr/lib/x86_64-linux-gnu';
 
 export const prerequisites: readonly Prerequisite[] = [
-  { group: 'nats', name: 'nats-server', file: 'nats-server', purpose: 'the message server' },
+  { group: 'nats', name: 'nats-server', file: 'nats-server', purpose: 'the message server', services: ['nats-server.service'] },
   {
     group: 'storage-lab',
     name: 'user-mode-linux',
     file: 'linux.uml',
     purpose: 'the kernel with the real iSCSI target, run as an ordinary process',
   },
-  { group: 'storage-lab', name: 'targetcli-fb', file: 'targetcli', purpose: 'the tool that configures the target' },
+  {
+    group: 'storage-lab',
+    name: 'targetcli-fb',
+    file: 'targetcli',
+    purpose: 'the tool that configures the target',
+    services: ['rtslib-fb-targetctl.service', 'targetclid.service', 'targetclid.socket'],
+  },
   { group: 'storage-lab', name: 'dbus', file: 'dbus-daemon', purpose: 'the system bus, without which targetcli ends' },
   { group: 'storage-lab', name: 'kmod', file: 'modprobe', purpose: "loads the storage lab's kernel modules" },
   { group: 'storage-lab', name: 'iproute2', file: 'ip', purpose: "sets up the storage lab's network" },
@@ -59,47 +69,4 @@ export function missingPrerequisites(groups: readonly PrerequisiteGroup[]): Prer
     const given = name === 'nats-server' ? process.env['NATS_SERVER_BIN'] : undefined;
     return groups.includes(group) && findProgram(given ?? file) === undefined;
   });
-}
-
-/**
- * Installs what is missing with apt-get, after saying what and why.
- *
- * @throws PrerequisitesMissing on a system that is not Debian-like or not amd64, without root and sudo, and when apt-get fails.
- */
-export async function installPrerequisites(groups: readonly PrerequisiteGroup[], say: (line: string) => void): Promise<void> {
-  const missing = missingPrerequisites(groups);
-  if (missing.length === 0) return;
-  await mustBeInstallable(missing);
-
-  say(`Installing ${missing.length} Debian packages with apt-get:`);
-  for (const { name, purpose } of missing) say(`  ${name}: ${purpose}`);
-  await aptGet(['update'], missing, say);
-  await aptGet(['install', '--no-install-recommends', '--yes', ...missing.map(({ name }) => name)], missing, say);
-
-  const still = missingPrerequisites(groups);
-  if (still.length > 0) throw new PrerequisitesMissing(still, 'apt-get ended well, but they cannot be found');
-  say('All packages are installed.');
-}
-
-async function mustBeInstallable(missing: readonly Prerequisite[]): Promise<void> {
-  const system = await readFile('/etc/os-release', 'utf8').catch(() => '');
-  const isDebianLike = /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(system) && findProgram('apt-get') !== undefined;
-  if (!isDebianLike) throw new PrerequisitesMissing(missing, 'this system has no apt-get to install them with');
-  // Debian builds user-mode-linux for x86 only; nats-server and the initiator exist for every architecture.
-  const forLab = missing.filter(({ group }) => group === 'storage-lab');
-  if (process.arch !== 'x64' && forLab.length > 0)
-    throw new PrerequisitesMissing(forLab, `not to be had for ${process.arch}, only for amd64`);
-  if (!isRoot() && findProgram('sudo') === undefined) throw new PrerequisitesMissing(missing, 'installing them needs root or sudo');
-}
-
-async function aptGet(args: string[], missing: readonly Prerequisite[], say: (line: string) => void): Promise<void> {
-  const environment = ['DEBIAN_FRONTEND=noninteractive', 'LC_ALL=C.UTF-8'];
-  const command = ['env', ...environment, 'apt-get', '--quiet=2', ...args];
-  const [program = 'env', ...rest] = isRoot() ? command : ['sudo', ...command];
-  say(`apt-get ${args[0] ?? ''} …`);
-  // stdin is inherited: sudo may ask for a password.
-  const { exitCode, all } = await execa(program, rest, { reject: false, all: true, stdin: 'inherit' });
-  if (exitCode === 0) return;
-  const end = all.trim().split('\n').slice(-5).join('\n');
-  throw new PrerequisitesMissing(missing, `apt-get ${args[0] ?? ''} failed:\n${end}\n`);
 }
