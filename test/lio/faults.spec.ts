@@ -122,7 +122,9 @@ setsid python3 /run/listen.py >/dev/null 2>&1 & echo $! >/run/listen.pid; while 
 
   test('a lock held by an open shell is answered with who holds it, and reads go on', async () => {
     const wish = wishFor(node.image());
-    await node.sh('mkfifo /run/shell; (sleep 600 >/run/shell & echo $! >/run/shell.pid); setsid targetcli </run/shell >/dev/null 2>&1 & sleep 2');
+    await node.sh(
+      'mkfifo /run/shell; (sleep 600 >/run/shell & echo $! >/run/shell.pid); setsid targetcli </run/shell >/dev/null 2>&1 & sleep 2',
+    );
 
     const failure = await node.failure(wish);
     const live = await node.live(wish);
@@ -274,5 +276,4 @@ describe('a program at TARGETCLI_PATH that is not targetcli', () => {
   });
 });
 
-const memoryMb = async () =>
-  Number(await node.sh("awk '/VmRSS/ {print int($2 / 1024)}' /proc/$(cat /run/executor.pid)/status"));
+const memoryMb = async () => Number(await node.sh("awk '/VmRSS/ {print int($2 / 1024)}' /proc/$(cat /run/executor.pid)/status"));

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ApplyReply, InspectImageReply, NodeReport, NodeStatusReply, Refused, nodeSubject, type NodeVerb } from '#contracts';
-import { projectRoot, startNats, startStorageLab, type RunningNats, type StorageLab } from '#embedded';
+import { projectRoot, startNats, startStorageLab, type RunningNats, type StorageLab, type StorageLabOptions } from '#embedded';
 import { ask, connectBus, type Bus } from '#messaging';
 import { createLog, newId } from '#runtime';
 
@@ -33,9 +33,10 @@ export class StorageNode {
   readonly reports: NodeReport[] = [];
 
   private constructor(
-    readonly lab: StorageLab,
-    readonly nats: RunningNats,
-    readonly bus: Bus,
+    public lab: StorageLab,
+    private readonly options: StorageLabOptions,
+    private readonly nats: RunningNats,
+    private readonly bus: Bus,
     private readonly dir: string,
   ) {}
 
@@ -43,7 +44,7 @@ export class StorageNode {
     const dir = mkdtempSync(join(tmpdir(), 'spindle-lio-'));
     const images = join(dir, 'images');
     const nats = await startNats({ dataDir: join(dir, 'nats'), user: 'test', password: 'of-this-test-only', log: () => undefined });
-    const lab = await startStorageLab({
+    const options: StorageLabOptions = {
       dir: join(dir, 'lab'),
       imageRootHostDir: images,
       projectRoot: projectRoot(),
@@ -57,10 +58,11 @@ export class StorageNode {
         LOG_LEVEL: 'debug',
       },
       log: () => undefined,
-    });
+    };
+    const lab = await startStorageLab(options);
     const log = createLog('test', 'silent');
     const bus = await connectBus('test', { NATS_URL: nats.url, NATS_USER: 'test', NATS_PASSWORD: 'of-this-test-only' }, log);
-    const node = new StorageNode(lab, nats, bus, dir);
+    const node = new StorageNode(lab, options, nats, bus, dir);
     node.collectReports();
     await node.startExecutor();
     return node;
@@ -72,6 +74,12 @@ export class StorageNode {
     this.reports.length = 0;
     await this.lab.startExecutor(env);
     await this.reported((report) => report.status !== 'stopping', 20_000);
+  }
+
+  /** What a node does when its power fails and comes back: disks keep what was forced to them, the kernel knows no target. */
+  async powerCut(): Promise<void> {
+    await this.lab.powerCut();
+    this.lab = await startStorageLab({ ...this.options, portalPort: this.lab.portal.port });
   }
 
   apply(wish: Wish): Promise<ApplyReply> {

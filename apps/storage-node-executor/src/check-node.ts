@@ -19,17 +19,23 @@ const readText = (path: string): string => {
   }
 };
 
-/** Version of a Python package as its metadata file names say: `targetcli_fb-2.1.53.egg-info`; asking targetcli would wait for its lock. */
+/**
+ * Version of a Python package, from its own file or from the name of its metadata (`rtslib_fb-2.1.75.egg-info`). Asking targetcli
+ * would wait for its lock, even with --version.
+ */
 const pythonPackageVersion = (name: string): string | null => {
   const folders = ['/usr/lib/python3/dist-packages', '/usr/local/lib/python3/dist-packages'];
   for (const lib of ['/usr/lib', '/usr/lib64'])
     if (existsSync(lib))
       folders.push(...readdirSync(lib).flatMap((entry) => (/^python3\.\d+$/.test(entry) ? [`${lib}/${entry}/site-packages`] : [])));
-  for (const folder of folders.filter((path) => existsSync(path)))
+  for (const folder of folders.filter((path) => existsSync(path))) {
+    const own = /__version__ = '([0-9.]+)'/.exec(readText(`${folder}/${name}/version.py`))?.[1];
+    if (own) return own;
     for (const entry of readdirSync(folder)) {
-      const version = new RegExp(`^${name}(?:[_-]fb)?-([0-9][0-9A-Za-z.]*?)(?:\\.(?:egg-info|dist-info))`).exec(entry)?.[1];
+      const version = new RegExp(`^${name}(?:[_-]fb)?-([0-9.]+)\\.(?:egg|dist)-info`).exec(entry)?.[1];
       if (version) return version;
     }
+  }
   return null;
 };
 

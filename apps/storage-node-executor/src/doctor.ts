@@ -4,7 +4,7 @@ import { Settings } from './config';
 
 /** `npm run doctor`: what this machine lacks to be a storage node, for people. Ends with 1 when anything does. */
 const main = (): number => {
-  const checks = checkNode(loadSettings(Settings, { NODE_ID: 'doctor', ...process.env }));
+  const checks = checkNode(loadSettings(Settings.extend({ NODE_ID: Settings.shape.NODE_ID.default('doctor') })));
   for (const { name, ok, detail, fix } of checks) {
     process.stdout.write(`${ok ? 'ok  ' : 'FAIL'} ${name.padEnd(20)} ${detail}\n`);
     if (fix) process.stdout.write(`     ${''.padEnd(20)} -> ${fix}\n`);

@@ -99,6 +99,11 @@ export class Journal {
     this.append(lines, false);
   }
 
+  /** What was settled is on disk as well. */
+  force(): void {
+    this.write(this.path, 'a', '');
+  }
+
   private absent(): JournalEntry[] {
     return [...this.entries.values()].filter(({ phase }) => phase === 'absent');
   }

@@ -1,13 +1,13 @@
-import { closeSync, fsyncSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { SaveState } from '#contracts';
+import type { SaveState, TargetWish } from '#contracts';
 import type { Logger } from '#runtime';
 import type { Journal } from './journal';
 import { TargetCLIError } from './lio/targetcli-errors';
 import type { TargetcliAdapter } from './lio/targetcli.adapter';
 import { desiredTarget } from './lio/target-state';
 import type { Chore } from './node-queue';
-import { planPresent } from './plan-target';
+import { planAbsent, planPresent } from './plan-target';
 import { lostSince, parseSavedConfig, savedAsWished } from './saved-config';
 
 /** A burst that does not end is saved in between. */
@@ -62,6 +62,7 @@ export class ConfigSaver implements Chore {
     const saved = parseSavedConfig(this.savedText());
     const stale = this.journal.live().some(({ wish }) => !saved || !savedAsWished(saved, wish, this.adapter.settings));
     if (stale || saved?.targets.some(({ wwn }) => this.journal.removedTarget(wwn))) this.changed();
+    else if (saved) this.tell('saved', null, statSync(this.adapter.settings.savedConfigFile).mtime);
   }
 
   due(): boolean {
@@ -79,6 +80,7 @@ export class ConfigSaver implements Chore {
       await this.mustBeWhole();
       await this.adapter.saveConfig();
       this.verify();
+      this.journal.force();
       this.unsavedSince = null;
       this.retryMs = FIRST_RETRY_MS;
       this.tell('saved', null);
@@ -111,11 +113,8 @@ export class ConfigSaver implements Chore {
   private async mustBeWhole(): Promise<void> {
     const { tree, settings } = this.adapter;
     let looked = 0;
-    for (const { phase, wish } of this.journal.live()) {
-      if (phase === 'changing') throw new NotSaved('withheld', `Target ${wish.iqn} is neither done nor undone.`);
-      const desired = desiredTarget(wish, settings);
-      if (planPresent(desired, tree.see(desired.iqn, desired.backstore)).length > 0)
-        throw new NotSaved('withheld', `Target ${wish.iqn} is not as wished.`);
+    for (const { wish } of this.journal.live()) {
+      if (!this.isMet(wish)) throw new NotSaved('withheld', `Target ${wish.iqn} is not as wished.`);
       if (++looked % LOOK_AT_ONCE === 0) await new Promise(setImmediate);
     }
     const saved = parseSavedConfig(this.savedText());
@@ -135,12 +134,19 @@ export class ConfigSaver implements Chore {
       );
   }
 
+  private isMet(wish: TargetWish): boolean {
+    const { tree, settings } = this.adapter;
+    const desired = desiredTarget(wish, settings);
+    const seen = tree.see(desired.iqn, desired.backstore);
+    return (wish.state === 'present' ? planPresent(desired, seen) : planAbsent(desired, seen)).length === 0;
+  }
+
   /** rtslib 2.1.75 copies over the file without forcing it to disk (rtslib_fb/root.py, `save_to_file`). */
   private verify(): void {
     const { savedConfigFile } = this.adapter.settings;
     const saved = parseSavedConfig(this.savedText());
     if (!saved) throw new NotSaved('failed', 'The saved configuration cannot be read back.');
-    const wrong = this.journal.live().find(({ wish }) => !savedAsWished(saved, wish, this.adapter.settings));
+    const wrong = this.journal.live().find(({ wish }) => wish.state === 'present' && !savedAsWished(saved, wish, this.adapter.settings));
     if (wrong) throw new NotSaved('failed', `Target ${wrong.wish.iqn} is not in the saved configuration as wished.`);
     for (const path of [savedConfigFile, dirname(savedConfigFile)]) {
       const fd = openSync(path, 'r');
@@ -157,8 +163,8 @@ export class ConfigSaver implements Chore {
     }
   }
 
-  private tell(state: SaveState['state'], message: string | null): void {
-    const at = state === 'saved' ? new Date().toISOString() : this.state.at;
+  private tell(state: SaveState['state'], message: string | null, now = new Date()): void {
+    const at = state === 'saved' ? now.toISOString() : this.state.at;
     this.state = { state, at, message };
     this.onChange();
   }
