@@ -23,7 +23,7 @@ const entryFields = {
 };
 
 /** What a service asks the trail to hold; written in the transaction of the change. Its id makes recording it twice harmless. */
-export const AuditIntent = z.object(entryFields);
+export const AuditIntent = z.object(entryFields).meta({ id: 'AuditIntent' });
 
 export const AuditEntry = z.object({ ...entryFields, seq: z.int().describe('Contiguous, from 1.') }).meta({ id: 'AuditEntry' });
 export const AuditListResponse = listOf(AuditEntry).meta({ id: 'AuditListResponse' });

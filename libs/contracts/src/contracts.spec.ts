@@ -17,8 +17,18 @@ describe('parseInput', () => {
     ['an unknown field', { machine_id: machine, image_id: image, size: 1 }, 'UNKNOWN_FIELD', 'size'],
     ['a missing field', { machine_id: machine }, 'REQUIRED_FIELD', 'image_id'],
     ['an id that is no UUID', { machine_id: 'pc-1', image_id: image }, 'INVALID_ID', 'machine_id'],
-    ['an upper-case IQN', { machine_id: machine, image_id: image, initiator_iqn: 'iqn.2025-01.io.Spindle:x' }, 'INVALID_IQN', 'initiator_iqn'],
-    ['an IQN with an underscore', { machine_id: machine, image_id: image, initiator_iqn: 'iqn.2025-01.io.spindle:a_b' }, 'INVALID_IQN', 'initiator_iqn'],
+    [
+      'an upper-case IQN',
+      { machine_id: machine, image_id: image, initiator_iqn: 'iqn.2025-01.io.Spindle:x' },
+      'INVALID_IQN',
+      'initiator_iqn',
+    ],
+    [
+      'an IQN with an underscore',
+      { machine_id: machine, image_id: image, initiator_iqn: 'iqn.2025-01.io.spindle:a_b' },
+      'INVALID_IQN',
+      'initiator_iqn',
+    ],
     ['a string for a boolean', { machine_id: machine, image_id: image, read_only: 'true' }, 'WRONG_TYPE', 'read_only'],
   ])('names %s', (_what, body, code, field) => {
     const refused = refusal(CreateTarget.input, body);
@@ -46,7 +56,9 @@ describe('parseInput', () => {
   });
 
   it('keeps MAC addresses in lower case with colons', () => {
-    expect(parseInput(CreateMachine.input, { name: 'a', mac_address: '52-54-00-AB-CD-EF' })).toMatchObject({ mac_address: '52:54:00:ab:cd:ef' });
+    expect(parseInput(CreateMachine.input, { name: 'a', mac_address: '52-54-00-AB-CD-EF' })).toMatchObject({
+      mac_address: '52:54:00:ab:cd:ef',
+    });
   });
 
   it('fills in the defaults of a list', () => {

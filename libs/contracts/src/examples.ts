@@ -1,17 +1,13 @@
 import type { z } from 'zod';
-import type { ErrorCode } from './error-codes';
 import type { AnyEvent } from './events';
 import { eventType } from './events';
+import { EXAMPLE_IDS, EXAMPLE_INITIATOR, INVENTORY_EXAMPLES, type Example } from './inventory-examples';
 import type { Action } from './requests';
 import type { TargetCreateRequest, TargetResponse, TargetStatusResponse } from './targets';
 import type { LoginResponse } from './users';
 
-const target = '01997b1e-5b1c-7d3a-9c0e-2f4b6a8d0c11';
-const machine = '01997b1d-0a4e-7b52-8f3d-6c1e9a7b5d21';
-const image = '01997b1d-4c7f-7e19-a2b4-8d5f3e1c7a92';
-const session = '01997b1e-1f2d-7a63-b5c8-0e9d7f6a4b33';
+const { target, machine, image, session } = EXAMPLE_IDS;
 const iqn = `iqn.2025-01.io.spindle:${target}`;
-const initiatorIqn = 'iqn.2025-01.io.spindle:m-525400123456';
 
 const active: TargetResponse = {
   id: target,
@@ -23,7 +19,7 @@ const active: TargetResponse = {
   image_id: image,
   session_id: session,
   node_id: 'node-1',
-  initiator_iqn: initiatorIqn,
+  initiator_iqn: EXAMPLE_INITIATOR,
   portal: { address: '192.0.2.10', port: 3260 },
   lun: 0,
   read_only: true,
@@ -53,25 +49,15 @@ const status: TargetStatusResponse = {
   enabled: true,
   portals: [{ address: '192.0.2.10', port: 3260 }],
   luns: [{ lun: 0, backstore: `spindle-${image}` }],
-  acls: [{ initiator_iqn: initiatorIqn, luns: [{ lun: 0, read_only: true }] }],
-  sessions: [{ initiator_iqn: initiatorIqn, address: '192.0.2.55', state: 'LOGGED_IN' }],
+  acls: [{ initiator_iqn: EXAMPLE_INITIATOR, luns: [{ lun: 0, read_only: true }] }],
+  sessions: [{ initiator_iqn: EXAMPLE_INITIATOR, address: '192.0.2.55', state: 'LOGGED_IN' }],
   drift: [],
 };
 
 const create: z.input<typeof TargetCreateRequest> = { machine_id: machine, image_id: image, session_id: session };
 const login: z.output<typeof LoginResponse> = { access_token: 'TOKEN', token_type: 'Bearer', expires_in: 900 };
 
-export interface Example {
-  /** As on NATS: path, query and body in one. */
-  input: Record<string, unknown>;
-  output: unknown;
-  /** The answer while the operation still runs. */
-  running?: unknown;
-  /** A refusal that belongs to it. */
-  refusal: ErrorCode;
-}
-
-/** One exchange of each target request, and of logging in, as it goes over the wire. */
+/** One exchange of each request, as it goes over the wire. */
 export const EXAMPLES = {
   'auth.login': { input: { username: 'ann', password: 'correct horse battery' }, output: login, refusal: 'LOGIN_FAILED' },
   'targets.create': { input: create, output: active, running: pending, refusal: 'MACHINE_HAS_TARGET' },
@@ -95,9 +81,14 @@ export const EXAMPLES = {
     running: { ...active, status: 'PENDING', operation: 'restart', generation: 2 },
     refusal: 'OPERATION_IN_PROGRESS',
   },
-} as const satisfies Partial<Record<Action, Example>>;
+  ...INVENTORY_EXAMPLES,
+} as const satisfies Record<Action, Example>;
 
-export const exampleOf = (subject: string): Example | undefined => (EXAMPLES as Partial<Record<string, Example>>)[subject];
+export const exampleOf = (subject: string): Example => {
+  const example = (EXAMPLES as Partial<Record<string, Example>>)[subject];
+  if (!example) throw new Error(`there is no example of ${subject}`);
+  return example;
+};
 
 export const EXAMPLE_EVENT: AnyEvent = {
   specversion: '1.0',

@@ -1,7 +1,11 @@
+export { asyncApi } from './asyncapi';
+export type { StreamFacts } from './asyncapi-events';
 export { AuditEntry, AuditIntent, AuditListResponse, AuditOutcome, SearchAudit } from './audit';
 export { ERROR_CODES, errorFacts, type ErrorCode, type ErrorCodeFacts } from './error-codes';
 export { AnyEvent, EVENTS, EVENT_NAMES, InitiatorData, cloudEvent, eventType, type EventData, type EventName } from './events';
-export { EXAMPLES, EXAMPLE_EVENT, exampleOf, type Example } from './examples';
+export { ERROR_MEANINGS } from './error-meanings';
+export { EXAMPLES, EXAMPLE_EVENT, exampleOf } from './examples';
+export type { Example } from './inventory-examples';
 export { CreateImage, DeleteImage, GetImage, ImageListResponse, ImageResponse, ListImages, UpdateImage } from './images';
 export { jsonSchemas, schemasUsedIn, type JsonSchema } from './json-schemas';
 export { listOf, page, type Page } from './lists';

@@ -1,4 +1,4 @@
-import { DiscardPolicy, RetentionPolicy, StorageType, nanos, type NatsConnection, type StreamConfig } from 'nats';
+import { DiscardPolicy, RetentionPolicy, StorageType, nanos, type NatsConnection } from 'nats';
 
 export const EVENTS_STREAM = 'SPINDLE_EVENTS';
 export const AUDIT_STREAM = 'SPINDLE_AUDIT';
@@ -13,23 +13,20 @@ const DAY_MS = 86_400_000;
  * Streams are transport: Postgres keeps every message until it was accepted here, so a wiped store loses nothing.
  * A full stream refuses (`discard: new`) rather than dropping its oldest silently.
  */
-const STREAMS: Partial<StreamConfig>[] = [
+export const STREAMS = [
   { name: EVENTS_STREAM, subjects: ['target.*', 'node.*', 'initiator.*'], max_age: nanos(30 * DAY_MS) },
-  { name: AUDIT_STREAM, subjects: [`${AUDIT_INTENT_SUBJECT}.>`] },
-  { name: DEAD_LETTER_STREAM, subjects: [`${DEAD_LETTER_SUBJECT}.>`] },
-];
+  { name: AUDIT_STREAM, subjects: [`${AUDIT_INTENT_SUBJECT}.>`], max_age: 0 },
+  { name: DEAD_LETTER_STREAM, subjects: [`${DEAD_LETTER_SUBJECT}.>`], max_age: 0 },
+].map((stream) => ({
+  ...stream,
+  retention: RetentionPolicy.Limits,
+  storage: StorageType.File,
+  discard: DiscardPolicy.New,
+  duplicate_window: nanos(120_000),
+}));
 
 /** Makes the streams that are missing and brings the others to this shape. Safe to call at once from several services. */
 export const ensureStreams = async (nats: NatsConnection): Promise<void> => {
   const manager = await nats.jetstreamManager({ timeout: 5_000 });
-  for (const stream of STREAMS) {
-    const config = {
-      retention: RetentionPolicy.Limits,
-      storage: StorageType.File,
-      discard: DiscardPolicy.New,
-      duplicate_window: nanos(120_000),
-      ...stream,
-    };
-    await manager.streams.add(config).catch(() => manager.streams.update(stream.name!, config));
-  }
+  for (const stream of STREAMS) await manager.streams.add(stream).catch(() => manager.streams.update(stream.name, stream));
 };
