@@ -2,10 +2,9 @@ import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import helmet from 'helmet';
-import type { Server } from 'node:http';
 import { MAX_BODY_BYTES } from '#contracts';
 import { nestLogger, type Logger } from '#runtime';
-import { AccessKey } from './auth.guard';
+import { type AccessKey } from './auth.guard';
 import type { Settings } from './config';
 import { ErrorFilter } from './error.filter';
 import { EventStreams } from './event-streams';
@@ -67,7 +66,7 @@ const secureHeaders = () =>
 
 /** Connects to NATS in the background and listens. */
 export const listen = async (app: NestExpressApplication, port: number, address: string): Promise<void> => {
-  const server = app.getHttpServer() as Server;
+  const server = app.getHttpServer();
   server.requestTimeout = REQUEST_LIMIT_MS;
   server.headersTimeout = 10_000;
   app.get(NatsClient).connect();
@@ -76,7 +75,7 @@ export const listen = async (app: NestExpressApplication, port: number, address:
 
 /** Ends the event streams, lets the answers that are under way out, then leaves NATS. */
 export const leave = async (app: NestExpressApplication): Promise<void> => {
-  const server = app.getHttpServer() as Server;
+  const server = app.getHttpServer();
   app.get(EventStreams).closeAll();
   const cutOff = setTimeout(() => server.closeAllConnections(), LEAVE_MS);
   await app.close();

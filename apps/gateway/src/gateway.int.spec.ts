@@ -76,7 +76,7 @@ afterAll(async () => {
 
 const expectProblem = (response: request.Response, code: Problem['code'], status: number): void => {
   expect(response.headers['content-type']).toBe('application/problem+json');
-  expect(response.body).toMatchObject({ code, status, request_id: response.headers['x-request-id'] as unknown });
+  expect(response.body).toMatchObject({ code, status, request_id: response.headers['x-request-id'] });
   expect(response.status).toBe(status);
 };
 

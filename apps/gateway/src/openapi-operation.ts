@@ -9,12 +9,6 @@ const REQUEST_ID = {
   description: 'Id for this request, 1 to 64 of A-Z a-z 0-9 . _ : -; otherwise one is made.',
   schema: { type: 'string' },
 };
-const IDEMPOTENCY_KEY = {
-  name: 'Idempotency-Key',
-  in: 'header',
-  description: 'Sent again with the same key, the command is not done twice: the first answer comes again.',
-  schema: { type: 'string' },
-};
 const PREFER = {
   name: 'Prefer',
   in: 'header',
@@ -41,7 +35,6 @@ const parameters = (contract: RequestContract): object[] => {
     ...path.map((name) => parameter(name, 'path')),
     ...query.map((name) => parameter(name, 'query')),
     REQUEST_ID,
-    ...(contract.kind === 'command' && PERMISSIONS[contract.subject as Action] !== 'public' ? [IDEMPOTENCY_KEY] : []),
     ...(contract.http.success.includes(202) ? [PREFER] : []),
   ];
 };
@@ -50,7 +43,7 @@ const requestBody = (contract: RequestContract): object => {
   const name = bodyName(contract);
   if (name === undefined) return {};
   const { path } = routeFields(contract);
-  const input = Object.entries(exampleOf(contract.subject)?.input ?? {}).filter(([field]) => !path.includes(field));
+  const input = Object.entries(exampleOf(contract.subject).input).filter(([field]) => !path.includes(field));
   return {
     requestBody: {
       required: contract.http.method === 'PATCH' || path.length === 0,

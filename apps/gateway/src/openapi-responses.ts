@@ -17,13 +17,13 @@ const location = { Location: { description: 'Where it can be read.', schema: { t
 export const successResponses = ({ http, output, subject }: RequestContract): Record<string, object> =>
   Object.fromEntries(
     http.success.map((status) => {
-      const example = status === 202 ? exampleOf(subject)?.running : exampleOf(subject)?.output;
+      const example = status === 202 ? exampleOf(subject).running : exampleOf(subject).output;
       return [
         String(status),
         {
           description: REASONS[status] ?? 'Done.',
           headers: { ...requestId, ...(http.success.includes(201) ? location : {}) },
-          content: { 'application/json': { schema: ref(output), ...(example === undefined ? {} : { example }) } },
+          content: { 'application/json': { schema: ref(output), example } },
         },
       ];
     }),

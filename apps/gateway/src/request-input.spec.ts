@@ -4,7 +4,7 @@ import {
   GetTarget,
   ListTargets,
   Login,
-  Refused,
+  type Refused,
   RestartTarget,
   UpdateMachine,
   type RequestContract,

@@ -8,8 +8,7 @@ export interface RouteFields {
   body: string[];
 }
 
-export const fieldsOf = (schema: z.ZodType): Record<string, z.ZodType> =>
-  schema instanceof z.ZodObject ? (schema.shape as Record<string, z.ZodType>) : {};
+export const fieldsOf = (schema: z.ZodType): Record<string, z.ZodType> => (schema instanceof z.ZodObject ? schema.shape : {});
 
 /**
  * Filters and switches stand in the query string, what is written stands in the body. A POST on one existing thing
