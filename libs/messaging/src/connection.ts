@@ -44,7 +44,7 @@ export const connectBus = async (name: string, settings: NatsSettings, log: Logg
       if (status.type === Events.Reconnect) connected = true;
       up.set(connected ? 1 : 0);
       if (status.type === Events.Disconnect || status.type === Events.Reconnect) log.warn({ nats: status.type }, 'NATS connection changed');
-      if (status.type === Events.Error) log.error({ reason: String(status.data) }, 'NATS refused something');
+      if (status.type === Events.Error) log.error({ reason: status.data }, 'NATS refused something');
     }
   })();
   warnBelowFloor(nats.info, log);

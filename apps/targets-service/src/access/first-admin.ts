@@ -10,7 +10,7 @@ import { hashPassword } from './password';
 import type { Settings } from '../config';
 
 /** What people leave in place of a password. */
-const DEFAULTS = /^(admin|password|changeme|change-me|secret|spindle|default|letmein|123456)+[0-9!]*$/i;
+const DEFAULTS = /^((admin|password|changeme|change-me|secret|spindle|default|letmein|123456)[-_. ]?)+[0-9!]*$/i;
 
 /**
  * Makes the first admin when there is no user at all.

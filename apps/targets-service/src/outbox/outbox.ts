@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { AUDIT_INTENT_SUBJECT } from '#messaging';
-import { AuditIntent, eventType, type EventData, type EventName } from '#contracts';
+import { type AuditIntent, eventType, type EventData, type EventName } from '#contracts';
 import { newId } from '#runtime';
 
 const SOURCE = '/spindle/targets-service';
