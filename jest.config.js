@@ -1,7 +1,22 @@
 // execa and its family are ES modules only, and jest runs CommonJS on Node 20: they are transformed too.
 const esmOnly = [
-  'execa', '@sindresorhus', 'figures', 'get-stream', 'human-signals', 'is-plain-obj', 'is-stream', 'is-unicode-supported',
-  'npm-run-path', 'path-key', 'parse-ms', 'pretty-ms', 'strip-final-newline', 'unicorn-magic', 'yoctocolors', '@sec-ant', '@seriousme',
+  'execa',
+  '@sindresorhus',
+  'figures',
+  'get-stream',
+  'human-signals',
+  'is-plain-obj',
+  'is-stream',
+  'is-unicode-supported',
+  'npm-run-path',
+  'path-key',
+  'parse-ms',
+  'pretty-ms',
+  'strip-final-newline',
+  'unicorn-magic',
+  'yoctocolors',
+  '@sec-ant',
+  '@seriousme',
 ];
 
 const common = {
@@ -16,7 +31,11 @@ const common = {
     '^.+\\.ts$': [
       '@swc/jest',
       {
-        jsc: { parser: { syntax: 'typescript', decorators: true }, target: 'es2022', transform: { legacyDecorator: true, decoratorMetadata: true } },
+        jsc: {
+          parser: { syntax: 'typescript', decorators: true },
+          target: 'es2022',
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+        },
         module: { type: 'commonjs' },
       },
     ],
@@ -28,7 +47,12 @@ const common = {
 /** One project per row of the table in CONTRIBUTING.md: what a suffix or folder runs against. */
 module.exports = {
   projects: [
-    { ...common, displayName: 'unit', testRegex: '(apps|libs)/.*\\.spec\\.ts$', testPathIgnorePatterns: ['\\.int\\.spec\\.ts$', '/node_modules/'] },
+    {
+      ...common,
+      displayName: 'unit',
+      testRegex: '(apps|libs)/.*\\.spec\\.ts$',
+      testPathIgnorePatterns: ['\\.int\\.spec\\.ts$', '/node_modules/'],
+    },
     { ...common, displayName: 'int', testRegex: '(apps|libs)/.*\\.int\\.spec\\.ts$' },
     { ...common, displayName: 'lio', testRegex: 'test/lio/.*\\.spec\\.ts$' },
     { ...common, displayName: 'e2e', testRegex: 'test/e2e/.*\\.spec\\.ts$' },

@@ -52,7 +52,7 @@ export const readOptions = (args: string[]): QuickstartOptions => {
       logLevel: values['log-level'],
     };
   } catch (error) {
-    throw new Error(`${(error as Error).message}\n\n${USAGE}`);
+    throw new Error(`${(error as Error).message}\n\n${USAGE}`, { cause: error });
   }
 };
 

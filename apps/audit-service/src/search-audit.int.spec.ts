@@ -1,4 +1,4 @@
-import { type AuditEntry, type Page, Refused } from '#contracts';
+import { type AuditEntry, type Page, type Refused } from '#contracts';
 import { newId } from '#runtime';
 import { eventually, intent, publish, startTrail, type Trail } from '../../../test/harness/audit-trail';
 

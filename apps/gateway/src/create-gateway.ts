@@ -4,7 +4,7 @@ import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import helmet from 'helmet';
 import { MAX_BODY_BYTES } from '#contracts';
 import { nestLogger, type Logger } from '#runtime';
-import { type AccessKey } from './auth.guard';
+import type { AccessKey } from './auth.guard';
 import type { Settings } from './config';
 import { ErrorFilter } from './error.filter';
 import { EventStreams } from './event-streams';

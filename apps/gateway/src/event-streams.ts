@@ -4,7 +4,7 @@ import { Refused } from '#contracts';
 import { readEvents, type StoredEvent } from '#messaging';
 import { counter, gauge, type Logger } from '#runtime';
 import { locals } from './http-exchange';
-import { type NatsClient } from './nats-client';
+import type { NatsClient } from './nats-client';
 
 /** Proxies close a connection on which nothing came for a minute or so. */
 const HEARTBEAT_MS = 15_000;

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import type { ErrorCode } from './error-codes';
 import { Refused, type FieldError } from './refused';
 import { ERROR_CODES } from './error-codes';

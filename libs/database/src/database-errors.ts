@@ -28,7 +28,10 @@ const AWAY = /^(08|53|57|58|28)|^(3D000|55P03|25P03|25006)$/;
 /** The transaction was rolled back because of another one: serialization failure and deadlock. */
 const TRY_AGAIN = new Set(['40001', '40P01']);
 
-const codeOf = (error: unknown): string => String((error as { code?: unknown } | undefined)?.code ?? '');
+const codeOf = (error: unknown): string => {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === 'string' ? code : '';
+};
 
 /** The connection is of no more use: there is nothing to roll back on it. */
 export const connectionLost = (error: unknown): boolean =>
@@ -51,7 +54,7 @@ export const violatedConstraint = (error: unknown): string | undefined =>
 /** The database refuses these values, and will again: a text or number that a column cannot hold (22), a constraint (23). */
 export const rowRefused = (error: unknown): boolean => error instanceof QueryFailedError && /^2[23]/.test(codeOf(error));
 
-const driverMessage = (error: unknown): string =>
-  String(
-    (error as { driverError?: Error; message?: unknown } | undefined)?.driverError?.message ?? (error as Error | undefined)?.message ?? '',
-  );
+const driverMessage = (error: unknown): string => {
+  const { message } = (error instanceof QueryFailedError ? error.driverError : (error ?? {})) as { message?: unknown };
+  return typeof message === 'string' ? message : '';
+};

@@ -43,7 +43,7 @@ const asOwner = async <T>(
 ): Promise<T> => {
   const options = databaseOptions({ url, schema, poolSize: 2, entities: [], log, application: 'spindle migrations' });
   const timeouts = { statement_timeout: MIGRATION_TIMEOUT_MS, query_timeout: MIGRATION_TIMEOUT_MS, lock_timeout: 0 };
-  const dataSource = await new DataSource({ ...options, migrations, extra: { ...options.extra, ...timeouts } }).initialize();
+  const dataSource = await new DataSource({ ...options, migrations, extra: { ...(options.extra as object), ...timeouts } }).initialize();
   const runner = dataSource.createQueryRunner();
   try {
     await runner.query('SELECT pg_advisory_lock(hashtext($1))', [`spindle migrations of ${schema}`]);
@@ -60,6 +60,6 @@ const asOwner = async <T>(
 
 /** Whoever prepares the roles usually makes the schema too; then the owner needs no right to create one. */
 const ensureSchema = async (runner: QueryRunner, schema: string): Promise<void> => {
-  const [found] = (await runner.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema])) as unknown[];
-  if (!found) await runner.query(`CREATE SCHEMA "${schema}"`);
+  const found = (await runner.query('SELECT FROM pg_namespace WHERE nspname = $1', [schema])) as unknown[];
+  if (found.length === 0) await runner.query(`CREATE SCHEMA "${schema}"`);
 };
