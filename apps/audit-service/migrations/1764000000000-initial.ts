@@ -41,7 +41,7 @@ export class Initial1764000000000 implements MigrationInterface {
       -- One writer at a time: whoever waits for the lock sees, in a new snapshot, what its predecessor committed.
       CREATE FUNCTION audit.take_place() RETURNS trigger LANGUAGE plpgsql SET search_path = pg_catalog AS $$
         BEGIN
-          PERFORM pg_advisory_xact_lock(7410002);
+          PERFORM pg_advisory_xact_lock(7410003);
           SELECT coalesce(max(seq), 0) + 1 INTO NEW.seq FROM audit.entries;
           NEW.recorded_at := clock_timestamp();
           RETURN NEW;
