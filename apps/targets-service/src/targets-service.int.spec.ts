@@ -17,6 +17,7 @@ import {
 } from '#embedded';
 import { createLog, loadSettings, newId, type Service } from '#runtime';
 import { keepCredentials } from '../../all-in-one/src/credentials';
+import { makeFirstAdmin } from './access/first-admin';
 import { Settings } from './config';
 import { ENTITIES, MIGRATIONS, SCHEMA } from './data-source';
 import { startTargetsService } from './start-targets-service';
@@ -55,6 +56,9 @@ const settings = async (more: Record<string, string> = {}) =>
     LOGIN_FAILURES: '3',
     ...more,
   });
+
+const dataSource = (url: string) =>
+  new DataSource(databaseOptions({ url, schema: SCHEMA, poolSize: 1, entities: ENTITIES, log, application: 'test' })).initialize();
 
 const ask = async (subject: string, body: unknown, token: string | null = admin, source = 'http:127.0.0.1') => {
   const sent = headers();
@@ -129,7 +133,13 @@ beforeAll(async () => {
   // The roles are the cluster's: each call gives them new passwords, which the last one's are good for everywhere.
   for (const database of ['other', 'fresh', 'spindle']) urls = await provisionDatabase(postgres.superuserUrl, database);
   service = await startTargetsService(await settings());
-  bus = await connect({ servers: server.url, user: credentials.natsUser, pass: credentials.natsPassword, maxReconnectAttempts: -1 });
+  bus = await connect({
+    servers: server.url,
+    user: credentials.natsUser,
+    pass: credentials.natsPassword,
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 100,
+  });
   sql = new Client({ connectionString: postgres.superuserUrl.replace(/\/postgres$/, '/spindle') });
   await sql.connect();
   admin = (await ask('auth.login', { username: 'admin', password: credentials.adminPassword }, null)).access_token;
@@ -145,9 +155,7 @@ afterAll(async () => {
 
 describe('the schema', () => {
   it('has the columns that the entities name, no more and no fewer', async () => {
-    const source = await new DataSource(
-      databaseOptions({ url: urls.targets_app, schema: SCHEMA, poolSize: 1, entities: ENTITIES, log, application: 'test' }),
-    ).initialize();
+    const source = await dataSource(urls.targets_app);
 
     for (const { tableName, columns } of source.entityMetadatas) {
       const { rows } = await sql.query<{ column_name: string }>(
@@ -308,9 +316,13 @@ describe('access', () => {
     const fresh = inDatabase('fresh');
     writeFileSync(file, 'changeme-changeme');
 
-    const more = { DATABASE_URL: fresh.targets_app, MIGRATION_DATABASE_URL: fresh.targets_owner, ADMIN_PASSWORD_FILE: file };
+    await migrate(fresh.targets_owner, MIGRATIONS, SCHEMA, log);
+    const database = await dataSource(fresh.targets_app);
 
-    await expect(settings(more).then(startTargetsService)).rejects.toThrow('ADMIN_PASSWORD_FILE');
+    const refused = makeFirstAdmin(database, await settings({ ADMIN_PASSWORD_FILE: file }));
+
+    await expect(refused).rejects.toThrow('ADMIN_PASSWORD_FILE: holds a default password');
+    await database.destroy();
   });
 });
 
