@@ -16,8 +16,10 @@ import { API_PREFIX } from './reply-headers';
 
 /** For receiving a request; the answer has its own limits, all of them below this one. */
 const REQUEST_LIMIT_MS = 30_000;
-/** What is still being answered after so long is cut off, so that leaving takes less than 2 s. */
-const LEAVE_MS = 1_500;
+/** What no service has answered after so long is answered 503, so that leaving takes less than 2 s. */
+const LEAVE_MS = 1_200;
+/** A client that does not take its answer is cut off. */
+const CUT_OFF_MS = 1_500;
 
 /** The gateway with its routes, not yet connected and not yet listening. */
 export const createGateway = async (settings: Settings, key: AccessKey, log: Logger): Promise<NestExpressApplication> => {
@@ -76,9 +78,12 @@ export const listen = async (app: NestExpressApplication, port: number, address:
 /** Ends the event streams, lets the answers that are under way out, then leaves NATS. */
 export const leave = async (app: NestExpressApplication): Promise<void> => {
   const server = app.getHttpServer();
+  const nats = app.get(NatsClient);
   app.get(EventStreams).closeAll();
-  const cutOff = setTimeout(() => server.closeAllConnections(), LEAVE_MS);
+  const giveUp = setTimeout(() => void nats.close(), LEAVE_MS);
+  const cutOff = setTimeout(() => server.closeAllConnections(), CUT_OFF_MS);
   await app.close();
+  clearTimeout(giveUp);
   clearTimeout(cutOff);
-  await app.get(NatsClient).close();
+  await nats.close();
 };

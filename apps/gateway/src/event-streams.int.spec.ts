@@ -60,7 +60,8 @@ const follow = async (headers: Record<string, string> = {}, bearer = token) =>
 const readUntil = async (response: Response, until: string | undefined): Promise<string> => {
   let text = '';
   const decoder = new TextDecoder();
-  const reader = response.body!.getReader();
+  if (!response.body) return text;
+  const reader = response.body.getReader();
   while (until === undefined || !text.includes(until)) {
     const { done, value } = await reader.read();
     if (done) break;
@@ -127,6 +128,13 @@ describe('the event stream', () => {
     expect(response.status).toBe(401);
     expect(response.headers.get('www-authenticate')).toMatch(/^Bearer/);
     expect(await response.json()).toMatchObject({ code });
+  });
+
+  it('is not opened by HEAD', async () => {
+    const response = await fetch(`${await app.getUrl()}/api/v1/events`, { method: 'HEAD', headers: { Authorization: `Bearer ${token}` } });
+
+    expect(response.status).toBe(200);
+    expect(await readUntil(response, undefined)).toBe('');
   });
 
   it('ends when the token does', async () => {

@@ -10,7 +10,9 @@ export class EventsController {
 
   @Get()
   @UseGuards(AuthGuard)
-  stream(@Req() request: Request, @Res() response: Response): Promise<void> {
+  async stream(@Req() request: Request, @Res() response: Response): Promise<void> {
+    // Express sends HEAD here too; a stream without a body would stay open for nobody.
+    if (request.method === 'HEAD') return void response.type('text/event-stream').end();
     return this.streams.serve(response, lastEventId(request.get('last-event-id')));
   }
 }

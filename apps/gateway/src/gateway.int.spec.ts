@@ -243,6 +243,25 @@ describe('the settings of one gateway', () => {
   });
 });
 
+describe('leaving', () => {
+  it('answers 503 to what no service has answered yet, and takes less than 2 s', async () => {
+    const leaver = await startGateway(nats.url);
+    const base = await leaver.getUrl();
+    await untilConnected(base);
+    const reached = new Promise<void>((resolve) => void bus.nats.subscribe('images.list', { max: 1, callback: () => resolve() }));
+    const answer = request(base)
+      .get('/api/v1/images')
+      .then((response) => response);
+    await reached;
+    const startedAt = Date.now();
+
+    await leave(leaver);
+
+    expect(Date.now() - startedAt).toBeLessThan(2_000);
+    expectProblem(await answer, 'SERVICE_UNAVAILABLE', 503);
+  });
+});
+
 describe('health', () => {
   it('is up, and not ready for want of targets-service', async () => {
     expect((await request(url).get('/healthz')).status).toBe(200);

@@ -16,6 +16,7 @@ const REPLY_MARGIN_MS = 1_000;
 /** The gateway's door to NATS: every route is one request. */
 export class NatsClient {
   private connected?: Bus;
+  private closing?: Promise<void>;
 
   constructor(
     private readonly settings: Settings,
@@ -68,7 +69,9 @@ export class NatsClient {
     return Math.max(this.settings.REQUEST_TIMEOUT_MS, replyMs + REPLY_MARGIN_MS);
   }
 
-  async close(): Promise<void> {
-    await this.connected?.close();
+  /** What was asked and has no answer yet is refused then. */
+  close(): Promise<void> {
+    this.closing ??= this.connected?.close() ?? Promise.resolve();
+    return this.closing;
   }
 }

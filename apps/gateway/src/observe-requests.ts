@@ -5,6 +5,9 @@ import { clientAddress, locals } from './http-exchange';
 
 const took = durations('spindle_http_request_duration_seconds', 'Time to answer an HTTP request', ['method', 'route', 'status']);
 
+/** Closed before there was an answer: what nginx calls it. Nest has set the status of success by then. */
+const CLIENT_LEFT = 499;
+
 /**
  * Gives each request its id, and counts, times and logs it when it is over.
  * By route pattern and never by address: an address would make a time series for each id, and may hold anything.
@@ -23,10 +26,10 @@ export const observeRequests =
       const seconds = (performance.now() - startedAt) / 1_000;
       const route = (request.route as { path?: string } | undefined)?.path ?? 'none';
       const { method } = request;
-      took.observe({ method, route, status: String(response.statusCode) }, seconds);
-      const line = { request_id: requestId, method, route, status: response.statusCode, ms: Math.round(seconds * 1_000), source };
-      const quiet = method === 'GET' && response.statusCode < 400;
-      log[quiet ? 'debug' : 'info'](response.writableFinished ? line : { ...line, aborted: true }, 'request');
+      const status = response.headersSent ? response.statusCode : CLIENT_LEFT;
+      took.observe({ method, route, status: String(status) }, seconds);
+      const line = { request_id: requestId, method, route, status, ms: Math.round(seconds * 1_000), source };
+      log[method === 'GET' && status < 400 ? 'debug' : 'info'](line, 'request');
     });
     next();
   };
