@@ -7,4 +7,12 @@ export { readBody } from './read-body';
 export { ask, type AskOptions } from './request-client';
 export { acceptRequestId, preferredWaitSeconds, type RequestContext } from './request-context';
 export { publishStored, type StoredMessage } from './stored-publisher';
-export { AUDIT_INTENT_SUBJECT, AUDIT_STREAM, DEAD_LETTER_STREAM, DEAD_LETTER_SUBJECT, EVENTS_STREAM, STREAMS, ensureStreams } from './streams';
+export {
+  AUDIT_INTENT_SUBJECT,
+  AUDIT_STREAM,
+  DEAD_LETTER_STREAM,
+  DEAD_LETTER_SUBJECT,
+  EVENTS_STREAM,
+  STREAMS,
+  ensureStreams,
+} from './streams';
