@@ -28,6 +28,8 @@ export const connectBus = async (name: string, settings: NatsSettings, log: Logg
     user: settings.NATS_USER,
     pass: settings.NATS_PASSWORD,
     name,
+    // Of its own, so that the server can keep every user from reading the answers to another (deploy/nats.conf).
+    ...(settings.NATS_USER && /^[\w-]+$/.test(settings.NATS_USER) ? { inboxPrefix: `_INBOX_${settings.NATS_USER}` } : {}),
     waitOnFirstConnect: true,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 500,

@@ -82,7 +82,9 @@ export class NatsServerStrategy extends Server implements CustomTransportStrateg
     } catch (error) {
       const refused = error instanceof Refused ? error : new Refused('INTERNAL');
       code = refused.code;
-      if (refused.status >= 500) this.options.log.error({ err: error, request_id: context.requestId, subject }, 'a request failed');
+      const facts = { request_id: context.requestId, subject: context.subject, code };
+      if (refused.status >= 500) this.options.log.error({ ...facts, err: error }, 'a request failed');
+      else this.options.log.info(facts, 'a request was refused');
       headers.set('Content-Type', 'application/problem+json');
       message.respondError(refused.status, refused.code, Buffer.from(JSON.stringify(refused.toProblem(context.requestId))), { headers });
     }
