@@ -183,6 +183,25 @@ describe('a fault at each step leaves the node as it was', () => {
     expect(await node.tree()).toBe(clean);
   });
 
+  test('an object that somebody else makes at the same moment stays theirs, and is named', async () => {
+    const wish = wishFor(node.image());
+    const backstore = `spindle-${wish.disk.disk_id}`;
+    await behave('race ^/iscsi create');
+    const target = await node.failure(wish);
+    const targets = await node.sh('ls /sys/kernel/config/target/iscsi');
+    await byHand(`/iscsi delete ${wish.iqn}`);
+    await behave('race fileio create');
+    const disk = await node.failure({ ...wish, generation: 2 });
+    const report = await node.reported(({ foreign }) => foreign.some(({ name }) => name === backstore));
+    await byHand(`/backstores/fileio delete ${backstore}`);
+
+    expect(target).toMatchObject({ code: 'FOREIGN_OBJECT', step: 'create-target', outcome: 'failed' });
+    expect(targets).toContain(wish.iqn);
+    expect(disk).toMatchObject({ code: 'FOREIGN_OBJECT', step: 'create-backstore', outcome: 'failed' });
+    expect(report.foreign).toEqual([{ kind: 'backstore', name: backstore }]);
+    expect(await node.tree()).toBe(clean);
+  });
+
   test('a step that hangs is given up in time, with no process left', async () => {
     await behave('stall luns create');
 
@@ -225,7 +244,12 @@ describe('a fault at each step leaves the node as it was', () => {
 });
 
 describe('a program at TARGETCLI_PATH that is not targetcli', () => {
-  beforeEach(() => node.sh('sleep 0.3; while pgrep -f /run/fault/targetcli; do sleep 0.1; done'));
+  // what the test before has changed is saved by an honest process, which would serve the next wish too
+  beforeEach(async () => {
+    node.reports.length = 0;
+    await node.reported(({ saved_config }) => saved_config.state !== 'pending');
+    await node.sh('while pgrep -f bin/targetcli >/dev/null; do sleep 0.05; done');
+  });
 
   test.each([
     ['silent', 'ends at once with 0', 'TARGETCLI_MISSING'],

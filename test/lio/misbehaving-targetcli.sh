@@ -10,6 +10,7 @@ tamper() {
         break) echo '/no/such/path pwd' ;;                       # an error, and no effect
         after) echo "$line"; echo '/no/such/path pwd' ;;         # an error, and the effect
         swallow) echo 'pwd' ;;                                   # no error, and no effect
+        race) echo "$line"; echo "$line" ;;                      # somebody else was first
         quit) exit ;;                                            # the process ends in the middle
         stall) sleep 1000 ;;                                     # no answer
       esac

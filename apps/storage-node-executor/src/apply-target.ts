@@ -128,11 +128,13 @@ const settleFailure = (error: unknown, wish: TargetWish, previous: JournalEntry 
     'a step failed',
   );
   if (!undone) return failed(fault.code === 'NODE_WEDGED' ? 'NODE_WEDGED' : 'UNDO_FAILED', fault.step, fault.hint, 'unknown');
-  const stands = adapter.tree.target(wish.iqn) !== null;
+  // what was there already is somebody else's, whatever the journal said when we began
+  const foreign = (step: string) => fault.kind === 'exists' && fault.step === step;
+  const stands = adapter.tree.target(wish.iqn) !== null && !foreign('create-target');
   const { generation } = wish;
   journal.settle(
     stands && previous ? { phase: 'present', wish: { ...previous.wish, generation } } : { phase: 'absent', wish },
-    adapter.tree.backstore(backstoreName(wish.disk.disk_id)) !== null,
+    adapter.tree.backstore(backstoreName(wish.disk.disk_id)) !== null && !foreign('create-backstore'),
   );
   return failed(fault.code, fault.step, fault.hint);
 };

@@ -111,7 +111,7 @@ export class ConfigSaver implements Chore {
 
   /** @throws NotSaved when the live state lacks something. */
   private async mustBeWhole(): Promise<void> {
-    const { tree, settings } = this.adapter;
+    const { tree } = this.adapter;
     let looked = 0;
     for (const { wish } of this.journal.live()) {
       if (!this.isMet(wish)) throw new NotSaved('withheld', `Target ${wish.iqn} is not as wished.`);

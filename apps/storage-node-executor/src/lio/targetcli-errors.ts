@@ -35,10 +35,6 @@ const TEXTS: readonly [FaultKind, RegExp][] = [
   ['bad-name', /WWN not valid as/],
   ['no-space', /Could not expand file|file size is too large|\[Errno (27|28)\]/],
   [
-    'file',
-    /Could not open |exists but is not a file|Attempting to create file|Path not to a file|is not a TYPE_DISK|is already in use|FileNotFoundError|\[Errno (2|5|13|21|30)\]/,
-  ],
-  [
     'syntax',
     /Command not found|Missing required parameter|Unexpected keyword parameter|Duplicate parameter|positionnal parameters|Syntax error|Unknown (configuration group|parameter)|Not setting |is read-only|must be (an integer|a number|\d+ to)|Invalid port|invalid literal for int|Cannot interpret size/,
   ],
@@ -48,6 +44,10 @@ const TEXTS: readonly [FaultKind, RegExp][] = [
   ['dbus', /g-io-error-quark|g-dbus-error/],
   ['kernel-missing', /Cannot mount configfs|Could not create RTSRoot|modprobe|Could not load module|Cannot set dbroot/],
   ['prefs', /EOFError: Ran out of input|UnpicklingError/],
+  [
+    'file',
+    /Could not open |exists but is not a file|Attempting to create file|Path not to a file|is not a TYPE_DISK|is already in use|FileNotFoundError|\[Errno (2|5|13|21|30)\]/,
+  ],
   ['broken-tree', /from an unconfigured StorageObject|BROKEN (STORAGE|LUN) LINK|OSError/],
 ];
 

@@ -286,9 +286,9 @@ export class TargetcliAdapter {
     } catch (error) {
       undoFault = error;
     }
-    const now = look();
+    const [then, now] = [before, look()].map((seen) => withoutForeign(seen, fault)) as [Seen, Seen];
     const clean = now.target === null && (now.backstore === null || now.backstore.exported);
-    return new ChangeFailed(fault, clean || sameState(before, now), undoFault);
+    return new ChangeFailed(fault, clean || sameState(then, now), undoFault);
   }
 
   /** Which file it was: ours, or that of another backstore, which targetcli compares every new one with (`samefile`). */
@@ -303,6 +303,12 @@ export class TargetcliAdapter {
       : error.explained('BACKING_FILE_MISSING', `The backstore ${lost.join(', ')} has no file, so targetcli makes no other.`);
   }
 }
+
+/** Somebody else made an object of the same name while we were about to: it stays, and says nothing about our undoing. */
+const withoutForeign = (seen: Seen, { kind, step }: TargetCLIError): Seen => ({
+  target: kind === 'exists' && step === 'create-target' ? null : seen.target,
+  backstore: kind === 'exists' && step === 'create-backstore' ? null : seen.backstore,
+});
 
 /** Sessions come and go by themselves. */
 const sameState = (before: Seen, now: Seen): boolean => {

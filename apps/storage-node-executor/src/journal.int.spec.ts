@@ -1,0 +1,73 @@
+import { appendFileSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TargetWish } from '#contracts';
+import { Journal } from './journal';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'spindle-journal-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+const id = (n: number) => `018f3a5e-0000-7000-8000-${String(n).padStart(12, '0')}`;
+const wish = (n: number, generation = 1, state: 'present' | 'absent' = 'present'): TargetWish => ({
+  target_id: id(n),
+  generation,
+  state,
+  iqn: `iqn.2025-01.io.spindle:t${n}`,
+  initiator_iqn: 'iqn.2025-01.io.spindle:m',
+  lun: 0,
+  disk: { disk_id: id(1_000 + n), image_file: 'a.img', size_bytes: 512, read_only: false },
+  if_idle: false,
+});
+const backstore = (n: number) => `spindle-${id(1_000 + n)}`;
+
+test('what was begun is ours after a restart, and what was taken away is not', () => {
+  const journal = Journal.open(dir);
+  journal.begin(wish(1), true);
+  journal.begin(wish(2), true);
+  journal.settle({ phase: 'present', wish: wish(2) }, true);
+  journal.settle({ phase: 'absent', wish: wish(2, 2, 'absent') }, false);
+
+  const again = Journal.open(dir);
+
+  expect([again.ownsTarget(wish(1).iqn), again.ownsBackstore(backstore(1)), again.get(id(1))?.phase]).toEqual([true, true, 'changing']);
+  expect([again.ownsTarget(wish(2).iqn), again.ownsBackstore(backstore(2)), again.get(id(2))?.wish.generation]).toEqual([false, false, 2]);
+  expect([again.removedTarget(wish(2).iqn), again.removedBackstore(backstore(2))]).toEqual([true, true]);
+  expect([again.removedTarget(wish(1).iqn), again.removedTarget('iqn.2025-01.io.other:x')]).toEqual([false, false]);
+});
+
+test('a backstore that is still shown stays ours when its target goes', () => {
+  const journal = Journal.open(dir);
+  journal.begin(wish(1), true);
+  journal.settle({ phase: 'absent', wish: wish(1, 2, 'absent') }, true);
+
+  expect(Journal.open(dir).ownsBackstore(backstore(1))).toBe(true);
+});
+
+test('a line that power cut short is as if it had not been written', () => {
+  const journal = Journal.open(dir);
+  journal.begin(wish(1), true);
+  appendFileSync(join(dir, 'journal.ndjson'), '{"target":{"phase":"pres');
+
+  const again = Journal.open(dir);
+  again.begin(wish(2), true);
+
+  expect(
+    Journal.open(dir)
+      .live()
+      .map((entry) => entry.wish.iqn),
+  ).toEqual([wish(1).iqn, wish(2).iqn]);
+});
+
+test('it stays small however often targets change, is for its owner only, and forgets nothing that counts', () => {
+  const journal = Journal.open(dir);
+  for (let generation = 1; generation <= 3_000; generation++) journal.settle({ phase: 'present', wish: wish(1, generation) }, true);
+
+  const text = readFileSync(join(dir, 'journal.ndjson'), 'utf8');
+
+  expect(text.split('\n').length).toBeLessThan(2_100);
+  expect(statSync(join(dir, 'journal.ndjson')).mode & 0o777).toBe(0o600);
+  expect(Journal.open(dir).get(id(1))?.wish.generation).toBe(3_000);
+});

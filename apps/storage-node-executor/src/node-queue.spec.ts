@@ -1,0 +1,155 @@
+import type { ApplyReply, TargetWish } from '#contracts';
+import { NodeQueue, type Chore } from './node-queue';
+
+const wish = (target: number, generation = 1): TargetWish => ({
+  target_id: `018f3a5e-0000-7000-8000-00000000000${target}`,
+  generation,
+  state: 'present',
+  iqn: `iqn.2025-01.io.spindle:t${target}`,
+  initiator_iqn: 'iqn.2025-01.io.spindle:m',
+  lun: 0,
+  disk: { disk_id: '018f3a5e-0000-7000-8000-000000000009', image_file: 'a.img', size_bytes: 512, read_only: false },
+  if_idle: false,
+});
+
+const none: Chore = { due: () => false, overdue: () => false, run: () => Promise.resolve() };
+
+/** A queue whose wishes end when the test says so; `applied` has them in order. */
+const queueOf = (options: { limit?: number; waitMs?: number; chore?: Chore; wedged?: () => string | null } = {}) => {
+  const applied: string[] = [];
+  const finish: (() => void)[] = [];
+  const apply = (at: TargetWish) => {
+    applied.push(`${at.iqn.slice(-2)} ${at.generation}`);
+    return new Promise<ApplyReply>((resolve) => {
+      finish.push(() => resolve({ target_id: at.target_id, generation: at.generation, outcome: 'done', disconnected: 0, error: null }));
+    });
+  };
+  const { limit = 10, waitMs = 60_000, chore = none, wedged = () => null } = options;
+  const queue = new NodeQueue(apply, chore, wedged, { limit, waitMs, quietMs: 1 });
+  const next = async () => {
+    finish.shift()!();
+    await new Promise(setImmediate);
+  };
+  return { queue, applied, next };
+};
+
+test('wishes are applied one at a time in the order they came', async () => {
+  const { queue, applied, next } = queueOf();
+
+  const replies = [1, 2, 3].map((target) => queue.submit(wish(target)));
+  expect(applied).toEqual(['t1 1']);
+  await next();
+  expect(applied).toEqual(['t1 1', 't2 1']);
+  await next();
+  await next();
+
+  expect((await Promise.all(replies)).map(({ outcome }) => outcome)).toEqual(['done', 'done', 'done']);
+});
+
+test('a newer wish takes the place of one that waits, whose caller learns that it is stale', async () => {
+  const { queue, applied, next } = queueOf();
+  const first = queue.submit(wish(1));
+
+  const older = queue.submit(wish(2, 1));
+  const newer = queue.submit(wish(2, 2));
+  const late = queue.submit(wish(2, 1));
+  await Promise.all([
+    expect(older).rejects.toMatchObject({ code: 'STALE_GENERATION' }),
+    expect(late).rejects.toMatchObject({ code: 'STALE_GENERATION' }),
+  ]);
+  await next();
+  await next();
+
+  expect((await newer).generation).toBe(2);
+  expect(applied).toEqual(['t1 1', 't2 2']);
+  await first;
+});
+
+test('the same wish asked twice is applied once and answered twice', async () => {
+  const { queue, applied, next } = queueOf();
+  const first = queue.submit(wish(1));
+  const replies = [queue.submit(wish(2)), queue.submit(wish(2))];
+
+  await next();
+  await next();
+
+  expect(await Promise.all(replies)).toHaveLength(2);
+  expect(applied).toEqual(['t1 1', 't2 1']);
+  await first;
+});
+
+test('more wishes than may wait are refused', async () => {
+  const { queue, next } = queueOf({ limit: 1 });
+  const replies = [queue.submit(wish(1)), queue.submit(wish(2))];
+
+  await expect(queue.submit(wish(3))).rejects.toMatchObject({ code: 'NODE_BUSY' });
+  await next();
+  await next();
+  await Promise.all(replies);
+});
+
+test('a wish whose turn does not come in time is refused and never applied', async () => {
+  const { queue, applied, next } = queueOf({ waitMs: 10 });
+  const first = queue.submit(wish(1));
+
+  await expect(queue.submit(wish(2))).rejects.toMatchObject({ code: 'NODE_BUSY' });
+  await next();
+  await first;
+
+  expect(applied).toEqual(['t1 1']);
+});
+
+test('a wedged node refuses at once', async () => {
+  const { queue, applied } = queueOf({ wedged: () => 'targetcli (pid 7, state D) does not end' });
+
+  await expect(queue.submit(wish(1))).rejects.toMatchObject({
+    code: 'NODE_WEDGED',
+    details: { hint: 'targetcli (pid 7, state D) does not end.' },
+  });
+  expect(applied).toEqual([]);
+});
+
+test('a chore is done once a burst has ended, and before the next wish when it is overdue', async () => {
+  const order: string[] = [];
+  let due = false;
+  let overdue = false;
+  const chore: Chore = {
+    due: () => due,
+    overdue: () => overdue,
+    run: () => {
+      order.push('chore');
+      due = overdue = false;
+      return Promise.resolve();
+    },
+  };
+  const queue = new NodeQueue(
+    (at) => {
+      order.push(at.iqn.slice(-2));
+      due = true;
+      if (at.iqn.endsWith('2')) overdue = true;
+      return Promise.resolve({ target_id: at.target_id, generation: 1, outcome: 'done', disconnected: 0, error: null });
+    },
+    chore,
+    () => null,
+    { limit: 10, waitMs: 1_000, quietMs: 1 },
+  );
+
+  await Promise.all([1, 2, 3].map((target) => queue.submit(wish(target))));
+  await queue.close();
+
+  expect(order).toEqual(['t1', 't2', 'chore', 't3', 'chore']);
+});
+
+test('a queue that closes finishes what is at work and refuses what waits', async () => {
+  const { queue, next } = queueOf();
+  const [first, second] = [queue.submit(wish(1)), queue.submit(wish(2))];
+  const refused = expect(second).rejects.toMatchObject({ code: 'NODE_BUSY' });
+
+  const closed = queue.close();
+  await refused;
+  await next();
+  await closed;
+
+  expect((await first).outcome).toBe('done');
+  await expect(queue.submit(wish(3))).rejects.toMatchObject({ code: 'NODE_BUSY' });
+});

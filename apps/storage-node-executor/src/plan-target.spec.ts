@@ -1,0 +1,276 @@
+import fc from 'fast-check';
+import { TPG_ATTRIBUTES, type DesiredTarget, type Seen, type SeenTarget } from './lio/target-state';
+import { mustBeRemade, planAbsent, planPresent, undoSteps, type PlannedStep, type Step } from './plan-target';
+import { driftFrom } from './target-drift';
+
+/** A target and its backstore as LIO keeps them, as far as a plan changes them. `others`: LUNs of other targets on the backstore. */
+interface Model extends Seen {
+  others: number;
+}
+
+const desired: DesiredTarget = {
+  iqn: 'iqn.2025-01.io.spindle:t',
+  initiatorIqn: 'iqn.2025-01.io.spindle:m',
+  lun: 0,
+  readOnly: false,
+  portal: { address: '192.0.2.5', port: 3260 },
+  backstore: 'spindle-d',
+  file: '/images/d.img',
+  sizeBytes: 4096,
+  serial: 'd',
+};
+
+const DEFAULTS = { ...TPG_ATTRIBUTES, demo_mode_discovery: '1' };
+
+const withTarget = (model: Model, change: (target: SeenTarget) => SeenTarget): Model => {
+  if (!model.target) throw new Error('no such target');
+  return { ...model, target: change(model.target) };
+};
+
+const updateExported = (model: Model): Model => {
+  const shown = model.others > 0 || (model.target?.luns.some(({ backstore }) => backstore === desired.backstore) ?? false);
+  return model.backstore ? { ...model, backstore: { ...model.backstore, exported: shown } } : model;
+};
+
+/** What targetcli and the kernel do for a step, with their refusals. */
+const run = (model: Model, step: Step): Model => {
+  switch (step.step) {
+    case 'create-backstore':
+      if (model.backstore) throw new Error('exists');
+      return {
+        ...model,
+        backstore: {
+          name: step.backstore,
+          configured: true,
+          file: step.file,
+          sizeBytes: desired.sizeBytes,
+          writeThrough: true,
+          serial: step.serial,
+          attributes: { emulate_write_cache: '0' },
+          exported: false,
+        },
+      };
+    case 'set-backstore-attributes':
+      if (!model.backstore) throw new Error('no such backstore');
+      return { ...model, backstore: { ...model.backstore, attributes: { ...model.backstore.attributes, ...step.attributes } } };
+    case 'delete-unused-backstore':
+      return model.backstore?.exported ? model : { ...model, backstore: null };
+    case 'create-target':
+      if (model.target) throw new Error('exists');
+      return {
+        ...model,
+        target: { iqn: step.iqn, enabled: false, attributes: DEFAULTS, portals: [], luns: [], acls: [], sessions: [], otherTpgs: [] },
+      };
+    case 'delete-target':
+      return { ...model, target: null };
+    case 'set-tpg-attributes':
+      return withTarget(model, (target) => ({ ...target, attributes: { ...target.attributes, ...step.attributes } }));
+    case 'create-lun':
+      return withTarget(model, (target) => {
+        if (!model.backstore || target.luns.some(({ lun }) => lun === step.lun)) throw new Error('refused');
+        return { ...target, luns: [...target.luns, { lun: step.lun, backstore: step.backstore }] };
+      });
+    case 'delete-lun':
+      return withTarget(model, (target) => ({
+        ...target,
+        luns: target.luns.filter(({ lun }) => lun !== step.lun),
+        acls: target.acls.map((acl) => ({ ...acl, luns: acl.luns.filter(({ tpgLun }) => tpgLun !== step.lun) })),
+      }));
+    case 'create-acl':
+      return withTarget(model, (target) => ({ ...target, acls: [...target.acls, { initiatorIqn: step.initiatorIqn, luns: [] }] }));
+    case 'delete-acl':
+      return withTarget(model, (target) => ({ ...target, acls: target.acls.filter((acl) => acl.initiatorIqn !== step.initiatorIqn) }));
+    case 'map-lun':
+      return withTarget(model, (target) => {
+        if (!target.luns.some(({ lun }) => lun === step.tpgLun)) throw new Error('no such LUN');
+        if (!target.acls.some(({ initiatorIqn, luns }) => initiatorIqn === step.initiatorIqn && !luns.some(({ lun }) => lun === step.lun)))
+          throw new Error('refused');
+        const mapped = { lun: step.lun, tpgLun: step.tpgLun, readOnly: step.readOnly };
+        return {
+          ...target,
+          acls: target.acls.map((acl) => (acl.initiatorIqn === step.initiatorIqn ? { ...acl, luns: [...acl.luns, mapped] } : acl)),
+        };
+      });
+    case 'unmap-lun':
+      return withTarget(model, (target) => ({
+        ...target,
+        acls: target.acls.map((acl) =>
+          acl.initiatorIqn === step.initiatorIqn ? { ...acl, luns: acl.luns.filter(({ lun }) => lun !== step.lun) } : acl,
+        ),
+      }));
+    case 'create-portal':
+      return withTarget(model, (target) => ({ ...target, portals: [...target.portals, step.portal] }));
+    case 'delete-portal':
+      return withTarget(model, (target) => ({
+        ...target,
+        portals: target.portals.filter(({ address, port }) => address !== step.portal.address || port !== step.portal.port),
+      }));
+    case 'delete-tpg':
+      return withTarget(model, (target) => ({ ...target, otherTpgs: target.otherTpgs.filter((tag) => tag !== step.tag) }));
+    case 'enable-tpg':
+      return withTarget(model, (target) => ({ ...target, enabled: true }));
+    case 'disable-tpg':
+      return withTarget(model, (target) => ({ ...target, enabled: false }));
+  }
+};
+
+const runAll = (model: Model, steps: Step[]): Model => steps.reduce((now, step) => updateExported(run(now, step)), updateExported(model));
+const doAll = (model: Model, plan: PlannedStep[]): Model =>
+  runAll(
+    model,
+    plan.map((planned) => planned.do),
+  );
+
+const backstores = fc.option(
+  fc.record({
+    name: fc.constant(desired.backstore),
+    configured: fc.boolean(),
+    file: fc.constantFrom(desired.file, '/images/other.img'),
+    sizeBytes: fc.constantFrom(desired.sizeBytes, 512),
+    writeThrough: fc.boolean(),
+    serial: fc.constantFrom(desired.serial, 'other'),
+    attributes: fc.record({ emulate_write_cache: fc.constantFrom('0', '1') }),
+    exported: fc.constant(false),
+  }),
+);
+
+const initiators = fc.constantFrom(desired.initiatorIqn, 'iqn.2025-01.io.spindle:stranger');
+const targets = fc.record({
+  iqn: fc.constant(desired.iqn),
+  enabled: fc.boolean(),
+  attributes: fc.record(Object.fromEntries(Object.keys(TPG_ATTRIBUTES).map((name) => [name, fc.constantFrom('0', '1')]))),
+  portals: fc.uniqueArray(fc.record({ address: fc.constantFrom('192.0.2.5', '0.0.0.0'), port: fc.constantFrom(3260, 3261) }), {
+    selector: ({ address, port }) => `${address} ${port}`,
+  }),
+  luns: fc.uniqueArray(fc.record({ lun: fc.integer({ min: 0, max: 2 }), backstore: fc.constantFrom(desired.backstore, 'theirs', null) }), {
+    selector: ({ lun }) => lun,
+  }),
+  acls: fc.uniqueArray(
+    fc.record({
+      initiatorIqn: initiators,
+      luns: fc.uniqueArray(
+        fc.record({ lun: fc.integer({ min: 0, max: 2 }), tpgLun: fc.integer({ min: 0, max: 2 }), readOnly: fc.boolean() }),
+        { selector: ({ lun }) => lun },
+      ),
+    }),
+    { selector: ({ initiatorIqn }) => initiatorIqn },
+  ),
+  sessions: fc.constant([]),
+  otherTpgs: fc.subarray([2, 3]),
+});
+
+/** A mapping shows a LUN that is there; a LUN shows a backstore that is there. */
+const consistent = (model: Model): Model => {
+  const luns = model.target?.luns.filter(({ backstore }) => backstore !== desired.backstore || model.backstore?.configured) ?? [];
+  const acls = model.target?.acls.map((acl) => ({ ...acl, luns: acl.luns.filter(({ tpgLun }) => luns.some(({ lun }) => lun === tpgLun)) }));
+  return updateExported({ ...model, target: model.target && { ...model.target, luns, acls: acls ?? [] } });
+};
+
+const models = fc
+  .record({ target: fc.option(targets), backstore: backstores, others: fc.constant(0) })
+  .map((model) => consistent(model as Model));
+const nothing: Model = { target: null, backstore: null, others: 0 };
+
+test('a plan that is run reaches the wish, from whatever was there', () => {
+  fc.assert(
+    fc.property(models, (model) => {
+      const after = doAll(model, planPresent(desired, model));
+
+      expect(driftFrom(desired, after)).toEqual([]);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('there is nothing to do exactly when there is no drift', () => {
+  fc.assert(
+    fc.property(models, (model) => {
+      expect(planPresent(desired, model).length === 0).toBe(driftFrom(desired, model).length === 0);
+      expect(planPresent(desired, doAll(model, planPresent(desired, model)))).toEqual([]);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('a target is enabled by the last step and by no other', () => {
+  fc.assert(
+    fc.property(models, (model) => {
+      const steps = planPresent(desired, model).map((planned) => planned.do.step);
+
+      expect(steps.slice(0, -1)).not.toContain('enable-tpg');
+    }),
+  );
+});
+
+test('a plan from nothing that stops at any step is undone to nothing', () => {
+  const plan = planPresent(desired, nothing);
+
+  for (let begun = 1; begun <= plan.length; begun++) {
+    const steps = plan.slice(0, begun);
+    expect(runAll(doAll(nothing, steps), undoSteps(steps))).toEqual(nothing);
+  }
+});
+
+test('a target that lacks something, and has nothing too much, is as it was when its mending is undone', () => {
+  const whole = doAll(nothing, planPresent(desired, nothing));
+  const lacking = fc.record({
+    acl: fc.boolean(),
+    portal: fc.boolean(),
+    lun: fc.boolean(),
+    enabled: fc.boolean(),
+    discovery: fc.constantFrom('0', '1'),
+  });
+  fc.assert(
+    fc.property(lacking, fc.integer({ min: 1, max: 8 }), (has, stop) => {
+      const target = whole.target!;
+      const before = updateExported({
+        ...whole,
+        target: {
+          ...target,
+          enabled: has.enabled,
+          attributes: { ...target.attributes, demo_mode_discovery: has.discovery },
+          portals: has.portal ? target.portals : [],
+          luns: has.lun ? target.luns : [],
+          acls: has.acl ? target.acls.map((acl) => ({ ...acl, luns: has.lun ? acl.luns : [] })) : [],
+        },
+      });
+      const begun = planPresent(desired, before).slice(0, stop);
+
+      expect(runAll(doAll(before, begun), undoSteps(begun))).toEqual(before);
+    }),
+  );
+});
+
+test('a deleted target leaves nothing, except a backstore that others show', () => {
+  fc.assert(
+    fc.property(models, fc.integer({ min: 0, max: 2 }), (model, others) => {
+      const before = updateExported({ ...model, others: model.backstore?.configured ? others : 0 });
+      const after = doAll(before, planAbsent(desired, before));
+
+      expect(after.target).toBeNull();
+      expect(after.backstore === null).toBe(before.backstore === null || before.others === 0);
+      expect(planAbsent(desired, after)).toEqual([]);
+    }),
+  );
+});
+
+test('a backstore that shows another file is made anew and not mended', () => {
+  const whole = doAll(nothing, planPresent(desired, nothing));
+  const other: Model = { ...whole, backstore: { ...whole.backstore!, file: '/images/other.img' } };
+
+  expect(mustBeRemade(desired, other)).toBe(true);
+  expect(planPresent(desired, other).map((planned) => planned.do.step)).toEqual([
+    'disable-tpg',
+    'delete-target',
+    'delete-unused-backstore',
+    'create-backstore',
+    'set-backstore-attributes',
+    'create-target',
+    'set-tpg-attributes',
+    'create-lun',
+    'create-acl',
+    'map-lun',
+    'create-portal',
+    'enable-tpg',
+  ]);
+});

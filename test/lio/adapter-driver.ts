@@ -1,0 +1,38 @@
+import { ConfigfsTree } from '../../apps/storage-node-executor/src/lio/configfs';
+import type { TargetCLIError } from '../../apps/storage-node-executor/src/lio/targetcli-errors';
+import { TargetcliLease } from '../../apps/storage-node-executor/src/lio/targetcli-lease';
+import { ChangeFailed, TargetcliAdapter } from '../../apps/storage-node-executor/src/lio/targetcli.adapter';
+
+/**
+ * Runs inside the lab: calls methods of the adapter in the order of argv[2], `[[method, ...arguments], …]`, and prints what each
+ * came to as JSON.
+ */
+const main = async (): Promise<void> => {
+  const lease = new TargetcliLease({
+    path: '/usr/bin/targetcli',
+    home: '/run/adapter-driver',
+    timeoutMs: 20_000,
+    lockWaitMs: 1_000,
+    idleMs: 100,
+    burstMs: 300,
+  });
+  const adapter = new TargetcliAdapter(lease, new ConfigfsTree(), {
+    portal: { address: '10.0.2.15', port: 3260 },
+    imageRoot: '/data/images',
+    targetPrefix: 'iqn.2025-01.io.spindle',
+    savedConfigFile: '/etc/rtslib-fb-target/saveconfig.json',
+  });
+  const methods = adapter as unknown as Record<string, (...given: unknown[]) => unknown>;
+  const outcomes: unknown[] = [];
+  for (const [method, ...given] of JSON.parse(process.argv[2]!) as [string, ...unknown[]][])
+    try {
+      outcomes.push((await methods[method]!.apply(adapter, given)) ?? 'done');
+    } catch (error) {
+      const { name, code, step } = (error instanceof ChangeFailed ? error.fault : error) as Partial<TargetCLIError>;
+      outcomes.push({ name, code, step });
+    }
+  await lease.release();
+  process.stdout.write(JSON.stringify({ outcomes, started: lease.started }));
+};
+
+void main();

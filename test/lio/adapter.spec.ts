@@ -1,0 +1,130 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
+import { inquire, projectRoot } from '#embedded';
+import { IMAGE_BYTES, PREFIX, StorageNode } from './storage-node';
+
+jest.setTimeout(60_000);
+
+const DRIVER = join(projectRoot(), 'dist/test/lio/adapter-driver.js');
+
+let node: StorageNode;
+beforeAll(async () => {
+  const source = readFileSync(join(__dirname, 'adapter-driver.ts'), 'utf8');
+  const { outputText } = transpileModule(source, { compilerOptions: { module: ModuleKind.CommonJS, target: ScriptTarget.ES2023 } });
+  mkdirSync(dirname(DRIVER), { recursive: true });
+  writeFileSync(DRIVER, outputText);
+  node = await StorageNode.start();
+  await node.lab.stopExecutor();
+});
+afterAll(() => node?.stop());
+
+type Call = [method: string, ...given: unknown[]];
+
+/** What each call came to; an error as its name, code and step. */
+const call = async (...calls: Call[]): Promise<{ outcomes: unknown[]; started: number }> =>
+  JSON.parse(await node.sh(`${process.execPath} ${DRIVER} '${JSON.stringify(calls)}'`)) as { outcomes: unknown[]; started: number };
+
+test('a target made step by step is the same as one made whole', async () => {
+  const image = node.image();
+  const [iqn, initiator, backstore] = [`${PREFIX}:by-step`, `${PREFIX}:m-by-step`, `spindle-${image.id}`];
+
+  const { outcomes, started } = await call(
+    ['createFileioBackstore', backstore, `/data/images/${image.file}`, image.id],
+    ['createIscsiTarget', iqn],
+    ['setTpgAttributes', iqn, { demo_mode_discovery: '0' }],
+    ['createLun', iqn, 0, backstore],
+    ['createAcl', iqn, initiator],
+    ['mapLun', iqn, initiator, 0, 0, false],
+    ['createTargetPortal', iqn, { address: '10.0.2.15', port: 3260 }],
+    ['getTargetStatus', iqn, backstore],
+    ['enableTargetPortal', iqn],
+    [
+      'createCompleteTarget',
+      {
+        iqn,
+        initiator_iqn: initiator,
+        lun: 0,
+        disk: { disk_id: image.id, image_file: image.file, size_bytes: IMAGE_BYTES, read_only: false },
+      },
+    ],
+    ['listTargets'],
+    ['saveConfig'],
+  );
+
+  expect(outcomes.slice(0, 7)).toEqual(Array(7).fill('done'));
+  expect(outcomes[7]).toMatchObject({ target: { enabled: false }, backstore: { serial: image.id, writeThrough: true, exported: true } });
+  expect(outcomes[9]).toEqual({ steps: 0 });
+  expect(outcomes[10]).toMatchObject([{ iqn, enabled: true, acls: [{ initiatorIqn: initiator, luns: [{ lun: 0, readOnly: false }] }] }]);
+  expect(await node.sh('cat /etc/rtslib-fb-target/saveconfig.json')).toContain(iqn);
+  expect(started).toBe(1);
+  await expect(inquire({ portal: node.lab.portal, iqn, initiator })).resolves.toMatchObject({ vendor: 'LIO-ORG' });
+  expect((await call(['deleteTarget', iqn, backstore])).outcomes).toEqual([{ steps: 3 }]);
+});
+
+test('targetcli takes our preferences as its own, and none of them acts by itself', async () => {
+  await call(['listTargets'], ['createIscsiTarget', `${PREFIX}:prefs`], ['deleteTarget', `${PREFIX}:prefs`, null]);
+
+  const read = await node.sh(
+    `python3 -c "import pickle, json; print(json.dumps(pickle.load(open('/run/adapter-driver/prefs.bin', 'rb'))))"`,
+  );
+
+  const preferences = JSON.parse(read) as Record<string, unknown>;
+  expect(Object.keys(preferences).filter((name) => name.startsWith('auto_') && preferences[name] !== false)).toEqual([]);
+  expect(preferences).toMatchObject({ color_mode: false, logfile: '/dev/null', loglevel_file: 'critical', max_backup_files: '10' });
+  expect(await node.sh('stat -c %a /run/adapter-driver')).toBe('700');
+  expect(await node.sh('ls /run/adapter-driver')).not.toContain('log.txt');
+});
+
+test('a machine’s target has its names, and goes by the machine’s id alone', async () => {
+  const image = node.image();
+  const disk = { disk_id: image.id, image_file: image.file, size_bytes: IMAGE_BYTES, read_only: true };
+
+  const made = await call(['createTargetForMachine', 'pc-7', disk]);
+  const shown = await inquire({ portal: node.lab.portal, iqn: `${PREFIX}:pc-7`, initiator: `${PREFIX}:m-pc-7` });
+  const deleted = await call(['deleteTargetForMachine', 'pc-7'], ['listTargets']);
+
+  expect(made.outcomes).toEqual([{ steps: 9 }]);
+  expect(shown.vendor).toBe('LIO-ORG');
+  expect(deleted.outcomes).toEqual([{ steps: 3 }, []]);
+});
+
+test('each method says by code why it was refused', async () => {
+  const image = node.image();
+  const { outcomes } = await call(
+    ['createFileioBackstore', `spindle-${image.id}`, '/data/images/nowhere.img', image.id],
+    ['createLun', `${PREFIX}:nobody`, 0, `spindle-${image.id}`],
+    ['enableTargetPortal', `${PREFIX}:nobody`],
+    ['createIscsiTarget', `${PREFIX}:twice`],
+    ['createIscsiTarget', `${PREFIX}:twice`],
+    ['createAcl', `${PREFIX}:twice`, 'iqn.2025-01.io.spindle:x\n/iscsi delete'],
+    ['deleteTarget', `${PREFIX}:twice`, null],
+  );
+
+  expect(outcomes).toEqual([
+    { name: 'TargetCLIError', code: 'BACKING_FILE_UNUSABLE', step: 'create-backstore' },
+    { name: 'TargetCLIError', code: 'TARGETCLI_FAILED', step: 'create-lun' },
+    { name: 'TargetCLIError', code: 'TARGETCLI_FAILED', step: 'enable-tpg' },
+    'done',
+    { name: 'TargetCLIError', code: 'FOREIGN_OBJECT', step: 'create-target' },
+    { name: 'UnsafeName' },
+    { steps: 1 },
+  ]);
+});
+
+test('a burst hands the lock over to an administrator who waits for it', async () => {
+  const images = [1, 2, 3, 4, 5, 6].map(() => node.image());
+  const disks = images.map(({ id, file }) => ({ disk_id: id, image_file: file, size_bytes: IMAGE_BYTES, read_only: false }));
+  const calls = disks.map((disk, i): Call => ['createTargetForMachine', `burst-${i}`, disk]);
+
+  const burst = call(...calls, ['listTargets']);
+  // waits for the lock as targetcli does, and tells how many targets there were when it got it
+  const seen = node.sh(
+    'while [ ! -d /sys/kernel/config/target/iscsi/*burst-0 ]; do sleep 0.05; done; flock /run/targetcli.lock sh -c "ls -d /sys/kernel/config/target/iscsi/*burst-* | wc -l"',
+  );
+
+  const { outcomes, started } = await burst;
+  expect(outcomes.slice(0, 6)).toEqual(Array(6).fill({ steps: 9 }));
+  expect(Number(await seen)).toBeLessThan(6);
+  expect(started).toBe(2);
+});
