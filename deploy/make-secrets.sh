@@ -1,0 +1,26 @@
+#!/bin/sh
+# Makes what docker-compose.yml needs and nobody should choose: passwords in .env, the key pair that signs access tokens and the first
+# admin's password in secrets/. Keeps whatever is there already. Run it once, in the folder of docker-compose.yml.
+set -eu
+umask 077
+cd "$(dirname "$0")/.."
+
+word() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
+
+touch .env
+for name in POSTGRES_PASSWORD TARGETS_OWNER_PASSWORD TARGETS_APP_PASSWORD AUDIT_OWNER_PASSWORD AUDIT_APP_PASSWORD \
+  NATS_GATEWAY_PASSWORD NATS_TARGETS_PASSWORD NATS_AUDIT_PASSWORD NATS_NODE_PASSWORD NATS_CLIENT_PASSWORD NATS_ADMIN_PASSWORD; do
+  grep -q "^$name=" .env || echo "$name=$(word)" >>.env
+done
+
+mkdir -p secrets
+if [ ! -e secrets/token-key.pem ]; then
+  openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out secrets/token-key.pem
+  openssl pkey -in secrets/token-key.pem -pubout -out secrets/token-key.pub.pem
+fi
+[ -e secrets/admin-password ] || word >secrets/admin-password
+
+# The services run as another user than you: compose hands each its files alone, and on this host the folder keeps others out.
+chmod 0700 secrets
+chmod 0444 secrets/*
+echo "Passwords are in .env, the admin's first one in secrets/admin-password. Keep both out of version control and in your backup."
