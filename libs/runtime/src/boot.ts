@@ -28,10 +28,13 @@ export const boot = (start: () => Promise<Service>, leaveWithinMs = 5_000): void
     service?.log.error({ err }, 'a promise was left without a handler');
     if (!service) fail(err);
   });
-  start().then((started) => {
-    service = started;
-    service.log.info('ready to serve');
-  }, fail);
+  // Settings are often read before the first await: that must fail in words as well.
+  Promise.resolve()
+    .then(start)
+    .then((started) => {
+      service = started;
+      service.log.info('ready to serve');
+    }, fail);
 };
 
 const fail = (error: unknown): never => {
