@@ -1,6 +1,7 @@
+import { join } from 'node:path';
 import type { AuditEntry, NodeResponse, Page, TargetResponse } from '#contracts';
 import { inquire } from '#embedded';
-import { eventually, startSpindleForTests, type SpindleForTests } from '../harness/spindle-for-tests';
+import { eventually, processesIn, startSpindleForTests, type SpindleForTests } from '../harness/spindle-for-tests';
 
 let spindle: SpindleForTests;
 
@@ -99,6 +100,29 @@ it('with Postgres away every answer is 503 DATABASE_UNAVAILABLE, and all goes on
   const made = await eventually(create, ({ status }) => status === 201 || status === 202);
   await becomesActive(made.body.id);
 }, 90_000);
+
+it.each(['postgres', 'nats'])(
+  'a %s that hangs is a 503 in time, seen by the health checks, and forgotten when it goes on',
+  async (server) => {
+    const body = { machine_id: (await spindle.machine()).id, image_id: (await spindle.image()).id };
+    const hanging = processesIn(join(spindle.endpoints.image_root, '..', server));
+    const since = Date.now();
+
+    for (const pid of hanging) process.kill(pid, 'SIGSTOP');
+    const answer = await spindle.http('POST', 'targets', body);
+    const took = Date.now() - since;
+    const health = await fetch(`${spindle.endpoints.health_urls['targets-service']}/readyz`);
+    for (const pid of hanging) process.kill(pid, 'SIGCONT');
+
+    expect(hanging.length).toBeGreaterThan(0);
+    expect(answer.status).toBe(503);
+    expect(took).toBeLessThan(9_000);
+    expect(await health.json()).toMatchObject({ ready: false, dependencies: { [server === 'nats' ? 'nats' : 'database']: 'down' } });
+    const made = await eventually(create, ({ status }) => status === 201 || status === 202, 40_000);
+    await becomesActive(made.body.id);
+  },
+  120_000,
+);
 
 it('a targets-service that is killed in the middle of a create finishes it after its start', async () => {
   const machine = await spindle.machine();

@@ -1,4 +1,4 @@
-import { appendFileSync, closeSync, ftruncateSync, mkdirSync, openSync, rmSync } from 'node:fs';
+import { appendFileSync, closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { connect, headers as natsHeaders, type NatsConnection } from 'nats';
@@ -149,3 +149,15 @@ export const eventually = async <T>(look: () => Promise<T>, check: (seen: T) => 
     await new Promise((done) => setTimeout(done, 100));
   }
 };
+
+/** Processes that work in a folder below `dir`: a server's children too, which lead sessions of their own. */
+export const processesIn = (dir: string): number[] =>
+  readdirSync('/proc')
+    .filter((pid) => /^\d+$/.test(pid))
+    .flatMap((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/cwd`).startsWith(dir) ? [Number(pid)] : [];
+      } catch {
+        return [];
+      }
+    });
