@@ -118,7 +118,9 @@ async function boot(options: StorageLabOptions, folders: Folders, owner: Owner |
   } catch (error) {
     await end();
     if (error instanceof PortTaken) throw error;
-    throw new Error(`The storage lab did not start: ${(error as Error).message}. The end of its console:\n${console.tail()}`);
+    throw new Error(`The storage lab did not start: ${(error as Error).message}. The end of its console:\n${console.tail()}`, {
+      cause: error,
+    });
   }
   const bootMs = Date.now() - started;
   options.log(`storage lab: ready after ${bootMs} ms, process ${kernel.pid} on CPU ${cpu}, portal 127.0.0.1:${portalPort}`);
