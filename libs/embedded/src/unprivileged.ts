@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 export type Owner = { uid: number; gid: number };
 
-/** "nobody": has an account on every Linux, owns nothing, and needs no entry in /etc/passwd to be used by number. */
+/** "nobody": on every Linux, and owns nothing. initdb insists on a user that has a name. */
 const nobody: Owner = { uid: 65534, gid: 65534 };
 
 /** Who we are ourselves. */
