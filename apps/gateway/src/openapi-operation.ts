@@ -16,6 +16,13 @@ const PREFER = {
   schema: { type: 'string' },
   example: 'wait=20',
 };
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  description:
+    '1 to 128 printable ASCII characters, new for each command: the same command sent again with it gets the stored answer, or goes on with what was begun.',
+  schema: { type: 'string' },
+};
 
 /** What only HTTP can refuse, and what a route without a body cannot. */
 const codesOnHttp = (contract: RequestContract, hasBody: boolean): ErrorCode[] => {
@@ -36,6 +43,7 @@ const parameters = (contract: RequestContract): object[] => {
     ...query.map((name) => parameter(name, 'query')),
     REQUEST_ID,
     ...(contract.http.success.includes(202) ? [PREFER] : []),
+    ...(contract.kind === 'command' && PERMISSIONS[contract.subject as Action] !== 'public' ? [IDEMPOTENCY_KEY] : []),
   ];
 };
 

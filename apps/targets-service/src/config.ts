@@ -20,6 +20,9 @@ export const Settings = z.object({
   NODE_REQUEST_TIMEOUT_MS: setting.wholeNumber(3_000, 100, 30_000).describe('Longest wait for a storage node to be read, milliseconds.'),
   NODE_SILENCE_MS: setting.wholeNumber(10_000, 1_000, 600_000).describe('A node that reports nothing for so many milliseconds is offline.'),
   OPERATIONS_PER_NODE: setting.wholeNumber(64, 1, 1_000).describe('Wishes on their way to one node at once.'),
+  IDEMPOTENCY_KEY_HOURS: setting
+    .wholeNumber(24, 1, 8_760)
+    .describe('How long the answer to a command with an Idempotency-Key is kept, hours.'),
   LOGIN_FAILURES: setting.wholeNumber(10, 1, 1_000).describe('Failed logins of one name from one source before it is locked.'),
   LOGIN_LOCK_SECONDS: setting.wholeNumber(300, 1, 86_400).describe('How long it is locked, seconds.'),
   ANONYMOUS_REFUSALS_PER_MINUTE: setting

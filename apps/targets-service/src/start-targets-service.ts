@@ -47,7 +47,7 @@ export const startTargetsService = async (settings: Settings): Promise<Service> 
   const relay = new OutboxRelay(settings.DATABASE_URL, bus, log);
   const parts = new Parts(settings, database, bus, relay, log);
   parts.operations = new OperationRunner(parts);
-  const door = new Door(parts, publicKey);
+  const door = new Door(parts, publicKey, privateKey);
   const strategy = new NatsServerStrategy({ name: NAME, version: '0.1.0', description: 'Targets and inventory of Spindle', bus, log });
   const app = await NestFactory.createMicroservice(TargetsServiceModule.with(parts, door, new SigningKey(privateKey)), {
     strategy,

@@ -53,6 +53,17 @@ export const ERROR_CODES = {
     advice: 'Use next_cursor of the page before, with the same filters.',
   },
 
+  INVALID_IDEMPOTENCY_KEY: {
+    status: 422,
+    title: 'The Idempotency-Key cannot be used',
+    advice: 'Use 1 to 128 printable ASCII characters without spaces, new for each command.',
+  },
+  IDEMPOTENCY_KEY_REUSED: {
+    status: 422,
+    title: 'The Idempotency-Key was used for another command',
+    advice: 'Use a new key; a key may only be sent again with the same command.',
+  },
+
   // who asks
   UNAUTHENTICATED: { status: 401, title: 'No token was sent', advice: 'Log in and send Authorization: Bearer TOKEN.' },
   TOKEN_INVALID: { status: 401, title: 'The token is not valid', advice: 'Log in again.' },
@@ -79,6 +90,12 @@ export const ERROR_CODES = {
   TARGET_IN_USE: { status: 409, title: 'An initiator is logged in', advice: 'Shut the machine down, or ask again without if_idle.' },
   TARGET_DELETED: { status: 409, title: 'The target was deleted', advice: 'Create a new target.' },
   OPERATION_IN_PROGRESS: { status: 409, title: 'Another operation is running', advice: 'Wait until operation is null.', retryable: true },
+  IDEMPOTENCY_KEY_RUNNING: {
+    status: 409,
+    title: 'The command with this Idempotency-Key is still running',
+    advice: 'Send it again after Retry-After seconds, with the same key.',
+    retryable: true,
+  },
   IMAGE_IN_USE: { status: 409, title: 'The image is in use', advice: 'Delete the targets that use it, or export it read-only everywhere.' },
   MACHINE_IN_USE: { status: 409, title: 'The machine is in use', advice: 'Delete its targets and end its sessions first.' },
   USER_IN_USE: { status: 409, title: 'The user is in use', advice: 'End the sessions of the user first.' },

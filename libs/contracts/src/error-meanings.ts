@@ -20,6 +20,8 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   INVALID_IMAGE_FILE: 'The file of an image is written as a path, or has a character outside the allow-list.',
   INVALID_PASSWORD: 'A password has fewer than 12 or more than 128 characters.',
   INVALID_CURSOR: 'A cursor was altered, or belongs to a list with other filters.',
+  INVALID_IDEMPOTENCY_KEY: 'The header Idempotency-Key is empty, too long, or has a space or a character outside ASCII.',
+  IDEMPOTENCY_KEY_REUSED: 'The same user sent the same Idempotency-Key with another command or another body.',
 
   UNAUTHENTICATED: 'The request needs a token and has none.',
   TOKEN_INVALID: 'The token is malformed, altered, or signed by another key.',
@@ -41,6 +43,7 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   TARGET_IN_USE: 'The command said `if_idle`, and an initiator was logged in. Nothing was changed.',
   TARGET_DELETED: 'The target was deleted, and a deleted target is not brought back.',
   OPERATION_IN_PROGRESS: 'A create, restart, delete or repair of this target is still running.',
+  IDEMPOTENCY_KEY_RUNNING: 'The same command with the same Idempotency-Key is being worked on right now.',
   IMAGE_IN_USE: 'A live target exports the image in a way that excludes what was asked; `resource_id`, where given, is that target.',
   MACHINE_IN_USE: 'The machine has a live target or an open boot session.',
   USER_IN_USE: 'The user has an open boot session.',

@@ -7,6 +7,7 @@ import type { Action } from './requests';
 const ANY: readonly ErrorCode[] = ['RATE_LIMITED', 'INTERNAL', 'SERVICE_UNAVAILABLE', 'DATABASE_UNAVAILABLE'];
 const WITH_TOKEN: readonly ErrorCode[] = ['UNAUTHENTICATED', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'FORBIDDEN'];
 const WITH_BODY: readonly ErrorCode[] = ['INVALID_JSON', 'PAYLOAD_TOO_LARGE'];
+const WITH_KEY: readonly ErrorCode[] = ['INVALID_IDEMPOTENCY_KEY', 'IDEMPOTENCY_KEY_REUSED', 'IDEMPOTENCY_KEY_RUNNING'];
 const WITH_FIELDS: readonly ErrorCode[] = [
   'VALIDATION_FAILED',
   'UNKNOWN_FIELD',
@@ -21,6 +22,13 @@ export const errorsOf = (contract: RequestContract): ErrorCode[] => {
   const isPublic = PERMISSIONS[contract.subject as Action] === 'public';
   const hasFields = contract.input instanceof z.ZodObject && Object.keys(contract.input.shape).length > 0;
   return [
-    ...new Set<ErrorCode>([...contract.errors, ...(hasFields ? WITH_FIELDS : []), ...(isPublic ? [] : WITH_TOKEN), ...WITH_BODY, ...ANY]),
+    ...new Set<ErrorCode>([
+      ...contract.errors,
+      ...(hasFields ? WITH_FIELDS : []),
+      ...(isPublic ? [] : WITH_TOKEN),
+      ...(contract.kind === 'command' && !isPublic ? WITH_KEY : []),
+      ...WITH_BODY,
+      ...ANY,
+    ]),
   ];
 };

@@ -1,13 +1,16 @@
 import { mayDo, parseInput, Refused, type Action, type InputOf, type RequestContract } from '#contracts';
-import { inTransaction } from '#database';
+import { inDatabase, inTransaction } from '#database';
 import type { RequestContext } from '#messaging';
 import { AnonymousRefusals, sleep, verifyAccessToken, type AccessClaims } from '#runtime';
 import { appendAudit } from '../outbox/outbox';
 import type { Parts } from '../parts';
 import type { Caller } from './caller';
+import { pruneKeys } from './idempotency.store';
+import { commandKey, oncePerKey } from './once-per-key';
 import { withoutSecrets } from './without-secrets';
 
 const LONGEST_WAIT_SECONDS = 25;
+const HOUSEKEEPING_MS = 5_000;
 
 /** Where every public request enters: who asks, may they, is it well formed; and a refused command goes into the audit trail. */
 export class Door {
@@ -17,9 +20,11 @@ export class Door {
   constructor(
     private readonly parts: Parts,
     private readonly publicKey: string,
+    /** For keyed hashes of commands. */
+    private readonly secret: string,
   ) {
     this.refusals = new AnonymousRefusals(parts.settings.ANONYMOUS_REFUSALS_PER_MINUTE);
-    void this.writeSums();
+    void this.keepHouse();
   }
 
   /** A request that needs a token. @throws Refused */
@@ -34,7 +39,12 @@ export class Door {
       claims = verifyAccessToken(context.authorization, this.publicKey);
       if (!mayDo(claims.role, contract.subject))
         throw new Refused('FORBIDDEN', { hint: `Role ${claims.role} may not ${contract.subject}.` });
-      return await useCase(parseInput(contract.input, body) as InputOf<C>, this.callerOf(claims, context));
+      const input = parseInput(contract.input, body) as InputOf<C>;
+      const caller = this.callerOf(claims, context);
+      const sent = contract.kind === 'command' ? context.idempotencyKey : undefined;
+      if (sent === undefined) return await useCase(input, caller);
+      const key = commandKey(this.secret, claims.username, sent, contract.subject, input);
+      return await oncePerKey(this.parts, key, caller, (holder) => useCase(input, holder));
     } catch (error) {
       if (error instanceof Refused) await this.recordRefusal(contract, body, context, claims, error);
       throw error;
@@ -101,9 +111,10 @@ export class Door {
     this.parts.relay.nudge();
   }
 
-  private async writeSums(): Promise<void> {
+  private async keepHouse(): Promise<void> {
     while (!this.leaving.signal.aborted) {
-      await sleep(5_000, this.leaving.signal);
+      await sleep(HOUSEKEEPING_MS, this.leaving.signal);
+      await inDatabase(this.parts.database, pruneKeys).catch(() => undefined);
       for (const { source, count } of this.refusals.takeSums(Date.now()))
         await inTransaction(this.parts.database, (tx) =>
           appendAudit(tx, {

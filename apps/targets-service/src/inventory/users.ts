@@ -68,10 +68,8 @@ export const updateUser = async (parts: Parts, input: InputOf<typeof UpdateUser>
     Object.assign(user, { role: role ?? user.role, password_hash: hash ?? user.password_hash, updated_at: new Date() });
     await store.updateUser(tx, user);
     const after = store.presentUser(user);
-    await recordChange(tx, 'users.update', { type: 'user', id }, caller, {
-      before,
-      after: { ...after, password_changed: hash !== undefined },
-    });
+    const states = { before, after: { ...after, password_changed: hash !== undefined } };
+    await recordChange(tx, 'users.update', { type: 'user', id }, caller, states, after);
     return after;
   });
 };

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { Refused, type EventName, type LastError } from '#contracts';
+import { linkKey, type CommandKey } from '../access/idempotency.store';
 import { appendAudit, appendEvent } from '../outbox/outbox';
 import type { Target } from './target.entity';
 import { STAGES, stageOf, transition, type Stage, type Trigger } from './target-lifecycle';
@@ -11,6 +12,7 @@ interface Cause {
   source: string;
   requestId: string;
   action: string;
+  key?: CommandKey;
 }
 
 interface Change {
@@ -44,6 +46,7 @@ export const changeTarget = async (tx: EntityManager, target: Target, on: Trigge
     ...(requested ? { attempts: 0, operation_by: cause.actor, operation_request_id: cause.requestId } : {}),
   });
   await updateTarget(tx, target);
+  if (cause.key) await linkKey(tx, cause.key, target.id);
   await announce(tx, step.event, target, before, cause);
   return target;
 };
@@ -52,6 +55,7 @@ export const changeTarget = async (tx: EntityManager, target: Target, on: Trigge
 export const addTarget = async (tx: EntityManager, target: Target, cause: Cause): Promise<Target> => {
   target.version = 1;
   await insertTarget(tx, target);
+  if (cause.key) await linkKey(tx, cause.key, target.id);
   await announce(tx, 'target.requested', target, null, cause);
   return target;
 };
