@@ -1,6 +1,7 @@
 import { And, LessThan, MoreThanOrEqual, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { AuditEntry, AuditIntent, InputOf, Page, SearchAudit } from '#contracts';
 import { listPage } from '#database';
+import { crashPoint } from '#runtime';
 import { AuditEntryRow } from './audit-entry.entity';
 import { subjectsOf } from './subjects-of';
 
@@ -8,6 +9,7 @@ import { subjectsOf } from './subjects-of';
 
 /** The entry's place, or undefined when an entry with this id is there already. The database gives out the place. */
 export const appendEntry = async (tx: EntityManager, intent: AuditIntent): Promise<number | undefined> => {
+  crashPoint('audit.transaction-open');
   const { target_id, machine_id } = subjectsOf(intent);
   const json = (value: unknown) => (value === null ? null : JSON.stringify(value));
   const [appended] = await tx.query<{ seq: string }[]>(
@@ -32,6 +34,7 @@ export const appendEntry = async (tx: EntityManager, intent: AuditIntent): Promi
       json(intent.after),
     ],
   );
+  crashPoint('audit.row-inserted');
   return appended && Number(appended.seq);
 };
 

@@ -1,6 +1,6 @@
 import { AuditIntent, Refused, parseInput } from '#contracts';
 import { inTransaction, rowRefused } from '#database';
-import { counter, gauge } from '#runtime';
+import { counter, crashPoint, gauge } from '#runtime';
 import { appendEntry } from './audit.store';
 import type { Parts } from './parts';
 
@@ -13,6 +13,7 @@ export const lastSeqGauge = gauge('spindle_audit_last_seq', 'Place of the newest
  * such as a right that was revoked, since an entry must not be given up for that.
  */
 export const recordEntry = async (parts: Parts, body: unknown): Promise<void> => {
+  crashPoint('audit.event-received');
   const intent = parseInput(AuditIntent, storable(body));
   const seq = await inTransaction(parts.database, (tx) => appendEntry(tx, intent)).catch((error: unknown) => {
     if (error instanceof Refused) throw error;
@@ -20,6 +21,7 @@ export const recordEntry = async (parts: Parts, body: unknown): Promise<void> =>
     parts.log.error({ err: error }, 'the database does not let the audit trail grow');
     throw new Refused('DATABASE_UNAVAILABLE', {}, { cause: error });
   });
+  crashPoint('audit.committed');
   if (seq === undefined) return;
   appended.inc({ outcome: intent.outcome });
   lastSeqGauge.set(seq);

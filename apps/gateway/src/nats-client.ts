@@ -1,7 +1,7 @@
 import type { Request, Response } from 'express';
 import { Refused, type RequestContract } from '#contracts';
 import { ask, connectBus, preferredWaitSeconds, type Bus } from '#messaging';
-import type { Logger } from '#runtime';
+import { crashPoint, type Logger } from '#runtime';
 import type { Settings } from './config';
 import { clientAddress, locals, type HttpExchange } from './http-exchange';
 import { locationOf, successStatus } from './reply-headers';
@@ -41,6 +41,8 @@ export class NatsClient {
   async ask(contract: RequestContract, { request, response }: HttpExchange): Promise<unknown> {
     const input = requestInput(contract, { params: request.params, query: request.query, body: requestBody(request) });
     const reply = await this.forward(contract, input, request, response);
+    crashPoint('gateway.reply-received');
+    response.once('finish', () => crashPoint('gateway.replied'));
     const location = locationOf(contract, reply);
     if (location) response.setHeader('Location', location);
     response.status(successStatus(contract, reply));
@@ -52,6 +54,7 @@ export class NatsClient {
     const preferWaitSeconds = asked === undefined ? undefined : Math.min(asked, MAX_WAIT_SECONDS);
     const bus = this.bus;
     locals(response).asked = true;
+    setImmediate(crashPoint, 'gateway.request-sent');
     return ask(bus, contract.subject, input, {
       context: {
         requestId: locals(response).requestId,

@@ -2,6 +2,7 @@ import { appendFileSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { TargetWish } from '#contracts';
+import { crashPoint } from '#runtime';
 import { backstoreName } from './lio/target-names';
 
 /** What was last begun for a target. `changing`: begun, and neither done nor undone as far as the journal knows. */
@@ -86,6 +87,7 @@ export class Journal {
     const lines: JournalLine[] = [{ target: { phase: 'changing', wish } }];
     if (claimBackstore) lines.push({ backstore: { name: backstoreName(wish.disk.disk_id), ours: true } });
     this.append(lines, true);
+    crashPoint('executor.intent-journalled');
   }
 
   /**
@@ -97,6 +99,7 @@ export class Journal {
     const lines: JournalLine[] = [{ target: entry }];
     if (!backstoreIsThere && this.backstores.has(name)) lines.push({ backstore: { name, ours: false } });
     this.append(lines, false);
+    crashPoint('executor.result-journalled');
   }
 
   /** What was settled is on disk as well. */

@@ -9,6 +9,7 @@ import {
   type InspectImageReply,
   type NodeStatusReply,
 } from '#contracts';
+import { crashPoint } from '#runtime';
 import { inspectImage } from './inspect-image';
 import { NodeParts } from './node-parts';
 import { targetStatus } from './target-status';
@@ -20,6 +21,7 @@ export class NodeMessages {
 
   @MessagePattern('storage-node.{node_id}.apply')
   apply(@Payload() body: unknown): Promise<ApplyReply> {
+    crashPoint('executor.command-received');
     return this.parts.queue.submit(parseInput(TargetWish, body));
   }
 

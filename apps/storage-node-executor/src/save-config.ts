@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { SaveState, TargetWish } from '#contracts';
-import type { Logger } from '#runtime';
+import { crashPoint, type Logger } from '#runtime';
 import type { Journal } from './journal';
 import { TargetCLIError } from './lio/targetcli-errors';
 import type { TargetcliAdapter } from './lio/targetcli.adapter';
@@ -79,8 +79,11 @@ export class ConfigSaver implements Chore {
     try {
       await this.mustBeWhole();
       await this.adapter.saveConfig();
+      crashPoint('executor.config-saved');
       this.verify();
+      crashPoint('executor.saved-file-verified');
       this.journal.force();
+      crashPoint('executor.journal-forced');
       this.unsavedSince = null;
       this.retryMs = FIRST_RETRY_MS;
       this.tell('saved', null);

@@ -1,6 +1,6 @@
 import { AckPolicy, DeliverPolicy, headers as natsHeaders, nanos, type ConsumerMessages, type JsMsg } from 'nats';
 import { Refused } from '#contracts';
-import { counter, gauge, sleep, type Logger } from '#runtime';
+import { counter, crashPoint, gauge, sleep, type Logger } from '#runtime';
 import type { Bus } from './connection';
 import { DEAD_LETTER_SUBJECT, ensureStreams } from './streams';
 
@@ -97,6 +97,7 @@ const handleMessage = async (options: Options, message: JsMsg, leaving: AbortSig
       const result = await attemptOnce(options, message);
       if (result === 'done') {
         await message.ackAck();
+        crashPoint('audit.acked');
         return void handled.inc({ durable, result });
       }
       if (result === 'failed') attempt++;

@@ -2,7 +2,7 @@ import { Server, type CustomTransportStrategy, type MessageHandler } from '@nest
 import { headers as natsHeaders, type Service as NatsService, type ServiceMsg } from 'nats';
 import { lastValueFrom } from 'rxjs';
 import { Refused } from '#contracts';
-import { counter, durations, type Logger } from '#runtime';
+import { counter, crashPoint, durations, type Logger } from '#runtime';
 import type { Bus } from './connection';
 import { startEventConsumer, type EventConsumer, type EventPatternOptions } from './event-consumer';
 import { readBody } from './read-body';
@@ -78,7 +78,9 @@ export class NatsServerStrategy extends Server implements CustomTransportStrateg
     try {
       if (this.atWork.size >= (this.options.maxInFlight ?? 1_000)) throw new Refused('RATE_LIMITED', { retryAfter: 1 });
       const reply = await this.run(handler, readBody(message.data), context);
+      crashPoint('service.before-reply');
       message.respond(JSON.stringify(reply), { headers });
+      setImmediate(crashPoint, 'service.replied');
     } catch (error) {
       const refused = error instanceof Refused ? error : new Refused('INTERNAL');
       code = refused.code;

@@ -1,4 +1,5 @@
 import { headers as natsHeaders, type NatsConnection } from 'nats';
+import { crashPoint } from '#runtime';
 import { ensureStreams } from './streams';
 
 export interface StoredMessage {
@@ -20,6 +21,7 @@ export const publishStored = async (nats: NatsConnection, message: StoredMessage
   if (message.requestId) headers.set('X-Request-Id', message.requestId);
   const publish = () =>
     nats.jetstream({ timeout: 5_000 }).publish(message.subject, JSON.stringify(message.body), { msgID: message.id, headers });
+  setImmediate(crashPoint, 'relay.published');
   await publish().catch(async (error: unknown) => {
     if (!isNoStream(error)) throw error;
     await ensureStreams(nats);

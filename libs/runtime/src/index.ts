@@ -1,6 +1,7 @@
 export { TOKEN_SECONDS, signAccessToken, verifyAccessToken, type AccessClaims, type VerifiedToken } from './access-token';
 export { AnonymousRefusals } from './anonymous-refusals';
 export { boot, type Service } from './boot';
+export { CRASH_POINTS, crashPoint, type CrashPoint } from './crash-point';
 export { BadSettings, commonSettings, healthSettings, loadSettings, readSecretFile, setting } from './env';
 export { readiness, startHealthServer, type Readiness, type ReadinessCheck } from './health';
 export { newId } from './ids';

@@ -1,4 +1,5 @@
 import { Refused, type Portal, type TargetWish } from '#contracts';
+import { crashPoint } from '#runtime';
 import { planAbsent, planPresent, undoSteps, type PlannedStep, type Step } from '../plan-target';
 import type { ConfigfsTree } from './configfs';
 import { TargetCLIError } from './targetcli-errors';
@@ -253,6 +254,7 @@ export class TargetcliAdapter {
       });
       // once more, now that no other targetcli can change it
       const before = look();
+      crashPoint('executor.observed');
       hooks.check?.(before);
       hooks.begin?.(before);
       return await this.runPlan(plan(before), before, look, () => plan(look()));
@@ -267,9 +269,11 @@ export class TargetcliAdapter {
       for (const next of planned) {
         begun.push(next);
         await this.perform(next.do);
+        crashPoint(`executor.${next.do.step}`);
       }
       const missing = left().map((step) => step.do.step);
       if (missing.length > 0) throw new TargetCLIError('no-effect', 'read-back', `still to do: ${missing.join(', ')}`);
+      crashPoint('executor.read-back');
       return { steps: planned.length };
     } catch (error) {
       const fault = asFault(error, begun.at(-1)?.do.step ?? 'read-back');
@@ -282,7 +286,10 @@ export class TargetcliAdapter {
   private async takeBack(undo: Step[], before: Seen, look: () => Seen, fault: TargetCLIError): Promise<ChangeFailed> {
     let undoFault: unknown;
     try {
-      for (const step of undo) await this.perform(step);
+      for (const step of undo) {
+        await this.perform(step);
+        crashPoint('executor.step-undone');
+      }
     } catch (error) {
       undoFault = error;
     }

@@ -1,7 +1,7 @@
 import { mayDo, parseInput, Refused, type Action, type InputOf, type RequestContract } from '#contracts';
 import { inDatabase, inTransaction } from '#database';
 import type { RequestContext } from '#messaging';
-import { AnonymousRefusals, sleep, verifyAccessToken, type AccessClaims } from '#runtime';
+import { AnonymousRefusals, crashPoint, sleep, verifyAccessToken, type AccessClaims } from '#runtime';
 import { appendAudit } from '../outbox/outbox';
 import type { Parts } from '../parts';
 import type { Caller } from './caller';
@@ -35,6 +35,7 @@ export class Door {
     useCase: (input: InputOf<C>, caller: Caller) => Promise<R>,
   ): Promise<R> {
     let claims: AccessClaims | undefined;
+    if (contract.kind === 'command') crashPoint('targets.command-received');
     try {
       claims = verifyAccessToken(context.authorization, this.publicKey);
       if (!mayDo(claims.role, contract.subject))
@@ -43,6 +44,7 @@ export class Door {
       const caller = this.callerOf(claims, context);
       const sent = contract.kind === 'command' ? context.idempotencyKey : undefined;
       if (sent === undefined) return await useCase(input, caller);
+      crashPoint('targets.command-validated');
       const key = commandKey(this.secret, claims.username, sent, contract.subject, input);
       return await oncePerKey(this.parts, key, caller, (holder) => useCase(input, holder));
     } catch (error) {

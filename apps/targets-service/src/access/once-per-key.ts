@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { Refused, type TargetResponse } from '#contracts';
 import { inTransaction } from '#database';
+import { crashPoint } from '#runtime';
 import type { Parts } from '../parts';
 import type { Caller } from './caller';
 import { answerKey, claimKey, dropKey, releaseKey, type CommandKey } from './idempotency.store';
@@ -27,6 +28,7 @@ export const commandKey = (secret: string, actor: string, key: string, action: s
  */
 export const oncePerKey = async <R>(parts: Parts, key: CommandKey, caller: Caller, run: (caller: Caller) => Promise<R>): Promise<R> => {
   const claim = await inTransaction(parts.database, (tx) => claimKey(tx, key, HOLD_MS, parts.settings.IDEMPOTENCY_KEY_HOURS));
+  crashPoint('targets.key-taken');
   switch (claim.state) {
     case 'other-command':
       throw new Refused('IDEMPOTENCY_KEY_REUSED');
@@ -49,6 +51,7 @@ const settle = async <R>(parts: Parts, key: CommandKey, work: () => Promise<R>):
     const answer = await work();
     const pending = (answer as Partial<TargetResponse>).operation;
     await inTransaction(parts.database, (tx) => (pending ? releaseKey(tx, key) : answerKey(tx, key, answer)));
+    crashPoint('targets.answer-stored');
     return answer;
   } catch (error) {
     // An unknown outcome keeps the key: the retry finds out what was done.

@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { publishStored, type Bus } from '#messaging';
-import { counter, gauge, sleep, type Logger } from '#runtime';
+import { counter, crashPoint, gauge, sleep, type Logger } from '#runtime';
 
 interface Row {
   position: string;
@@ -104,8 +104,11 @@ export class OutboxRelay {
       return 0;
     }
     if (!this.bus.connected()) throw new Error('NATS is away');
+    crashPoint('relay.rows-read');
     const stored = await this.publish(rows);
+    crashPoint('relay.batch-stored');
     if (stored.length > 0) await client.query('UPDATE targets.outbox SET published_at = now() WHERE position = ANY($1)', [stored]);
+    crashPoint('relay.batch-marked');
     published.inc(stored.length);
     if (stored.length < rows.length) {
       const age = await client.query<{ age: number }>(
@@ -127,6 +130,7 @@ export class OutboxRelay {
         this.log.warn({ err, subject: row.subject }, 'JetStream did not store a message');
         break;
       }
+      crashPoint('relay.stored');
       stored.push(row.position);
     }
     return stored;

@@ -1,5 +1,6 @@
 import { ApplyReply, ERROR_CODES, Refused, errorFacts, type ErrorCode, type LastError } from '#contracts';
 import { inTransaction } from '#database';
+import { crashPoint } from '#runtime';
 import type { Parts } from '../parts';
 import { changeTarget } from '../targets/change-target';
 import type { Target } from '../targets/target.entity';
@@ -36,6 +37,7 @@ export const runOperation = async (parts: Parts, target: Target): Promise<void> 
       { actor: current.operation_by, source: 'system', requestId: current.operation_request_id, action: actionOf(current, result.on) },
     );
   });
+  crashPoint('targets.result-committed');
   parts.relay.nudge();
 };
 
@@ -47,6 +49,7 @@ const sendWishes = async (parts: Parts, target: Target): Promise<Result> => {
         requestId: target.operation_request_id,
         timeoutMs: parts.settings.APPLY_TIMEOUT_MS,
       });
+      crashPoint('targets.node-answered');
       disconnected += reply.disconnected;
       const error = reply.error ?? errorOf('INTERNAL', 'apply');
       // A node that could not delete still has the target: there is no end to that but trying again.

@@ -1,5 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import { Refused, type EventName, type LastError } from '#contracts';
+import { crashPoint } from '#runtime';
 import { linkKey, type CommandKey } from '../access/idempotency.store';
 import { appendAudit, appendEvent } from '../outbox/outbox';
 import type { Target } from './target.entity';
@@ -27,6 +28,7 @@ interface Change {
  * @throws Refused when the present state has no such transition.
  */
 export const changeTarget = async (tx: EntityManager, target: Target, on: Trigger, change: Change, cause: Cause): Promise<Target> => {
+  crashPoint('targets.transaction-open');
   const from = stageOf(target);
   const step = transition(from, on);
   if (!step || step.to === 'none') throw conflict(from, target.id);
@@ -46,6 +48,7 @@ export const changeTarget = async (tx: EntityManager, target: Target, on: Trigge
     ...(requested ? { attempts: 0, operation_by: cause.actor, operation_request_id: cause.requestId } : {}),
   });
   await updateTarget(tx, target);
+  crashPoint('targets.row-written');
   if (cause.key) await linkKey(tx, cause.key, target.id);
   await announce(tx, step.event, target, before, cause);
   return target;
@@ -55,14 +58,17 @@ export const changeTarget = async (tx: EntityManager, target: Target, on: Trigge
 export const addTarget = async (tx: EntityManager, target: Target, cause: Cause): Promise<Target> => {
   target.version = 1;
   await insertTarget(tx, target);
+  crashPoint('targets.row-written');
   if (cause.key) await linkKey(tx, cause.key, target.id);
   await announce(tx, 'target.requested', target, null, cause);
   return target;
 };
 
 const announce = async (tx: EntityManager, event: EventName, target: Target, before: unknown, cause: Cause): Promise<void> => {
+  if (cause.key) crashPoint('targets.key-linked');
   const after = presentTarget(target);
   await appendEvent(tx, event as 'target.requested', target.id, target.version, after, cause);
+  crashPoint('targets.event-written');
   await appendAudit(tx, {
     actor: cause.actor,
     source: cause.source,
@@ -74,6 +80,7 @@ const announce = async (tx: EntityManager, event: EventName, target: Target, bef
     before,
     after,
   });
+  crashPoint('targets.audit-written');
 };
 
 const conflict = (from: Stage, id: string): Refused =>

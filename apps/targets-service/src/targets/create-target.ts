@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { Refused, type InputOf, type TargetResponse, type CreateTarget } from '#contracts';
 import { inTransaction } from '#database';
-import { newId } from '#runtime';
+import { crashPoint, newId } from '#runtime';
 import type { Caller } from '../access/caller';
 import type { Image } from '../inventory/image.entity';
 import { lockImage } from '../inventory/image.store';
@@ -27,6 +27,7 @@ const BOOT_LUN = 0;
  */
 export const createTarget = async (parts: Parts, input: Input, caller: Caller): Promise<TargetResponse> => {
   const target = await inTransaction(parts.database, (tx) => recordWish(tx, parts.settings.ISCSI_TARGET_PREFIX, input, caller));
+  crashPoint('targets.committed');
   parts.relay.nudge();
   return parts.operations.runAndWait(target.id, caller.replyBy);
 };

@@ -1,5 +1,6 @@
 import { Refused, type DeleteTarget, type InputOf, type TargetResponse } from '#contracts';
 import { inTransaction } from '#database';
+import { crashPoint } from '#runtime';
 import type { Caller } from '../access/caller';
 import type { Parts } from '../parts';
 import { changeTarget } from './change-target';
@@ -19,6 +20,7 @@ export const deleteTarget = async (parts: Parts, input: InputOf<typeof DeleteTar
     return changeTarget(tx, found, 'delete-requested', change, { ...caller, action: 'targets.delete' });
   });
   if (target.status === 'INACTIVE') return presentTarget(target);
+  crashPoint('targets.committed');
   parts.relay.nudge();
   const done = await parts.operations.runAndWait(target.id, caller.replyBy);
   refuseIfInUse(done);

@@ -1,5 +1,6 @@
 import { Refused, type InputOf, type RestartTarget, type TargetResponse } from '#contracts';
 import { inTransaction } from '#database';
+import { crashPoint } from '#runtime';
 import type { Caller } from '../access/caller';
 import { lockImage } from '../inventory/image.store';
 import { lockMachine } from '../inventory/machine.store';
@@ -32,6 +33,7 @@ export const restartTarget = async (parts: Parts, input: InputOf<typeof RestartT
     const change = { if_idle: input.if_idle, last_error: null, disconnected: null };
     return changeTarget(tx, target!, 'restart-requested', change, { ...caller, action: 'targets.restart' });
   });
+  crashPoint('targets.committed');
   parts.relay.nudge();
   const done = await parts.operations.runAndWait(input.id, caller.replyBy);
   refuseIfInUse(done);
