@@ -1,5 +1,5 @@
-import { Controller, Get } from '@nestjs/common';
-import { ListNodes } from '#contracts';
+import { Controller, Get, Patch } from '@nestjs/common';
+import { ListNodes, UpdateNode } from '#contracts';
 import { Exchange, type HttpExchange } from './http-exchange';
 import { NatsClient } from './nats-client';
 
@@ -10,5 +10,10 @@ export class NodesController {
   @Get()
   list(@Exchange() http: HttpExchange) {
     return this.nats.ask(ListNodes, http);
+  }
+
+  @Patch(':id')
+  update(@Exchange() http: HttpExchange) {
+    return this.nats.ask(UpdateNode, http);
   }
 }

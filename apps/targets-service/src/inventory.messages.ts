@@ -5,7 +5,7 @@ import type { RequestContext } from '#messaging';
 import { Door } from './access/door';
 import * as images from './inventory/images';
 import * as machines from './inventory/machines';
-import { listNodes } from './inventory/nodes';
+import { listNodes, updateNode } from './inventory/nodes';
 import * as sessions from './inventory/sessions';
 import * as users from './inventory/users';
 import { Parts } from './parts';
@@ -116,6 +116,11 @@ export class InventoryMessages {
   @MessagePattern(contract.DeleteUser.subject)
   deleteUser(@Payload() body: unknown, @Ctx() context: RequestContext) {
     return this.door.admit(contract.DeleteUser, body, context, (input, caller) => users.deleteUser(this.parts, input, caller));
+  }
+
+  @MessagePattern(contract.UpdateNode.subject)
+  updateNode(@Payload() body: unknown, @Ctx() context: RequestContext) {
+    return this.door.admit(contract.UpdateNode, body, context, (input, caller) => updateNode(this.parts, input, caller));
   }
 
   @MessagePattern(contract.ListNodes.subject)

@@ -79,9 +79,15 @@ const eventually = async <T>(look: () => Promise<T>, check: (seen: T) => boolean
   throw new Error('did not happen');
 };
 
+const INSTANCE = newId();
+
 /** What an executor sends, sent by hand: here nothing answers on the node's side. */
 const report = (node_id: string, more: Partial<NodeReport> = {}): NodeReport => ({
   node_id,
+  instance: INSTANCE,
+  previous_instance: null,
+  drifted: [],
+  drift_policy: 'repair',
   name: node_id,
   status: 'online',
   message: null,
@@ -185,7 +191,7 @@ describe('the schema', () => {
     await migrate(other.targets_owner, MIGRATIONS, SCHEMA, log);
     counts.push(await tables());
 
-    expect(counts).toEqual([8, 7, 8]);
+    expect(counts).toEqual([10, 8, 10]);
   });
 
   it('refuses a second live target of a machine, whatever the code does', async () => {
@@ -271,6 +277,94 @@ describe('nodes', () => {
   });
 });
 
+describe('the one writer of a node', () => {
+  const sendReport = async (nodeId: string, more: Partial<NodeReport>) =>
+    (await bus.request(nodeSubject(nodeId, 'report'), JSON.stringify(report(nodeId, more)))).json<{
+      accepted: boolean;
+      lease_ms: number;
+    }>();
+
+  it('is one process of an executor, until it falls silent or its successor on the same folder takes over', async () => {
+    const [first, second, third] = [newId(), newId(), newId()];
+
+    const granted = await sendReport('node-lease', { instance: first });
+    const refused = await sendReport('node-lease', { instance: second });
+    const successor = await sendReport('node-lease', { instance: second, previous_instance: first });
+    const late = await sendReport('node-lease', { instance: first });
+    await new Promise((done) => setTimeout(done, 1_600));
+    const afterSilence = await sendReport('node-lease', { instance: third });
+
+    expect(granted).toMatchObject({ accepted: true, lease_ms: 1_500 });
+    expect([refused, successor, late, afterSilence].map(({ accepted }) => accepted)).toEqual([false, true, false, true]);
+  });
+
+  it('is told its whole wish, page by page, with what is being deleted', async () => {
+    await sendReport('node-wish', {});
+    const made: string[] = [];
+    for (let i = 0; i < 3; i++) {
+      const { id } = await ask('targets.create', { machine_id: (await machine()).id, image_id: await addImage('node-wish') });
+      made.push(id);
+    }
+    await ask('targets.delete', { id: made[1]! });
+    const page = async (after: string | null) =>
+      (await bus.request(nodeSubject('node-wish', 'wishes'), JSON.stringify({ after, limit: 2 }), { timeout: 5_000 })).json<{
+        wishes: { target_id: string; state: string; generation: number; confirmed: boolean }[];
+        next: string | null;
+      }>();
+
+    const first = await page(null);
+    const second = await page(first.next);
+
+    const wishes = [...first.wishes, ...second.wishes];
+    expect(second.next).toBeNull();
+    expect(wishes.map(({ target_id, state, generation }) => [target_id, state, generation])).toEqual([
+      [made[0], 'present', 1],
+      [made[1], 'absent', 2],
+      [made[2], 'present', 1],
+    ]);
+    expect(wishes.every(({ confirmed }) => !confirmed)).toBe(true);
+  });
+
+  it('says what has drifted: an event for each change of it, and a repair where the policy says so', async () => {
+    await sendReport('node-drift', {});
+    const { id } = await ask('targets.create', { machine_id: (await machine()).id, image_id: await addImage('node-drift') });
+    await sql.query(`UPDATE targets.targets SET status = 'ACTIVE', operation = NULL, next_attempt_at = NULL WHERE id = $1`, [id]);
+    const drift = [{ kind: 'missing' as const, what: 'acl', expected: 'x', found: null }];
+    const drifted = [{ target_id: id, generation: 1, drift }];
+
+    await sendReport('node-drift', { drifted, drift_policy: 'report' });
+    await sendReport('node-drift', { drifted, drift_policy: 'report' });
+    await sendReport('node-drift', { drifted: [{ target_id: id, generation: 7, drift }], drift_policy: 'repair' });
+    await sendReport('node-drift', { drifted: [], drift_policy: 'report' });
+    await sendReport('node-drift', { drifted, drift_policy: 'repair' });
+
+    const events = await eventually(
+      async () => (await published('target.%')).filter(({ subject }) => subject === id),
+      (seen) => seen.length >= 4,
+    );
+    expect(events.map(({ type, sequence }) => [type, sequence])).toEqual([
+      ['io.spindle.target.requested.v1', 1],
+      ['io.spindle.target.drifted.v1', 2],
+      ['io.spindle.target.repaired.v1', 3],
+      ['io.spindle.target.drifted.v1', 4],
+    ]);
+    expect(await ask('targets.get', { id })).toMatchObject({ status: 'PENDING', operation: 'repair' });
+  });
+
+  it('gets no new targets while it is cordoned', async () => {
+    await sendReport('node-cordon', {});
+    const body = { machine_id: (await machine()).id, image_id: await addImage('node-cordon') };
+
+    await ask('nodes.update', { id: 'node-cordon', cordoned: true });
+    const refused = await ask('targets.create', body);
+    await ask('nodes.update', { id: 'node-cordon', cordoned: false });
+
+    expect(refused.code).toBe('NODE_CORDONED');
+    expect((await ask('targets.create', body)).id).toBeDefined();
+    expect((await ask('nodes.update', { id: 'no-node', cordoned: true })).code).toBe('NODE_NOT_FOUND');
+  });
+});
+
 describe('access', () => {
   it('every role may do what the table says and nothing else', async () => {
     const roles: Role[] = ['viewer', 'operator', 'admin', 'auditor'];
@@ -288,7 +382,7 @@ describe('access', () => {
     }
 
     expect(unexpected).toEqual([]);
-    expect(cells).toBe(4 * 28);
+    expect(cells).toBe(4 * 29);
   });
 
   it('a name is locked for the source that guesses, not for others, and whether it exists does not show', async () => {
@@ -383,5 +477,21 @@ describe('the outbox', () => {
     );
     const stream = await (await bus.jetstreamManager()).streams.getMessage('SPINDLE_EVENTS', { last_by_subj: 'target.created' });
     expect(stream.json()).toEqual({ name: 'while away' });
+  }, 30_000);
+
+  it('fills a stream again that was made anew, with all that is kept', async () => {
+    const manager = await bus.jetstreamManager();
+    const kept = Number((await sql.query(`SELECT count(*) FROM targets.outbox WHERE subject LIKE 'audit-intent.%'`)).rows[0].count);
+
+    await manager.streams.delete('SPINDLE_AUDIT');
+
+    await eventually(
+      () =>
+        manager.streams.info('SPINDLE_AUDIT').then(
+          ({ state }) => state.messages,
+          () => 0,
+        ),
+      (messages) => messages >= kept,
+    );
   }, 30_000);
 });

@@ -6,6 +6,7 @@ import { Door } from './access/door';
 import { login } from './access/login';
 import { LoginLocks } from './access/login-locks';
 import { Parts } from './parts';
+import { nodeWishes } from './reconcile/node-wishes';
 import { recordReport } from './reconcile/node-presence';
 import { createTarget } from './targets/create-target';
 import { deleteTarget } from './targets/delete-target';
@@ -71,10 +72,15 @@ export class TargetsMessages {
   }
 
   @MessagePattern('storage-node.*.report')
-  async nodeReport(@Payload() body: unknown, @Ctx() context: RequestContext) {
+  nodeReport(@Payload() body: unknown, @Ctx() context: RequestContext) {
     const report = contract.parseInput(contract.NodeReport, body);
     if (context.subject !== contract.nodeSubject(report.node_id, 'report')) throw new contract.Refused('INVALID_VALUE');
-    await recordReport(this.parts, report);
-    return { accepted: true };
+    return recordReport(this.parts, report);
+  }
+
+  @MessagePattern('storage-node.*.wishes')
+  nodeWishes(@Payload() body: unknown, @Ctx() context: RequestContext) {
+    const { after, limit } = contract.parseInput(contract.WishesRequest, body);
+    return nodeWishes(this.parts, context.subject.split('.')[1]!, after, limit);
   }
 }

@@ -125,6 +125,12 @@ export const ERROR_CODES = {
   },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database is away', advice: 'Try again after Retry-After seconds.', retryable: true },
   NO_NODE: { status: 503, title: 'No storage node is online', advice: 'Start a storage node, or try again.', retryable: true },
+  NODE_CORDONED: {
+    status: 503,
+    title: 'Every storage node with the image is cordoned',
+    advice: 'End the cordon of one, or copy the image to another node.',
+    retryable: true,
+  },
   NODE_OFFLINE: {
     status: 503,
     title: 'The storage node does not answer',

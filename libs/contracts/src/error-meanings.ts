@@ -67,6 +67,7 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
     'NATS or the service behind the request is away or did not answer in time. A command may have been done all the same.',
   DATABASE_UNAVAILABLE: 'Postgres is away, full or shutting down. Nothing was recorded.',
   NO_NODE: 'No storage node that could do it has reported lately.',
+  NODE_CORDONED: 'The image is on storage nodes, but all of them are cordoned and get no new targets.',
   NODE_OFFLINE:
     'The storage node has fallen silent, or did not answer a question in time. The status of its targets does not change by it.',
   NODE_BUSY: 'Another program holds the targetcli lock of the node, or the node has more waiting than it takes.',

@@ -26,7 +26,7 @@ export {
   Time,
   coded,
 } from './names';
-export { ForeignObject, ListNodes, NodeCheck, NodeListResponse, NodeResponse, NodeStatus, SaveState } from './nodes';
+export { UpdateNode, ForeignObject, ListNodes, NodeCheck, NodeListResponse, NodeResponse, NodeStatus, SaveState } from './nodes';
 export { PERMISSIONS, mayDo } from './permissions';
 export { FieldError, Problem, Refused, type RefusedDetails } from './refused';
 export { MAX_BODY_BYTES, parseInput, type HttpRoute, type InputOf, type OutputOf, type RequestContract } from './request';
@@ -43,6 +43,8 @@ export {
   NodeStatusReply,
   NodeStatusRequest,
   TargetWish,
+  WishesReply,
+  WishesRequest,
   nodeSubject,
   type NodeVerb,
 } from './storage-node';

@@ -68,6 +68,7 @@ const node: NodeResponse = {
   foreign: [],
   checks: [{ name: 'image-root', ok: true, detail: 'The image folder is there.', fix: null }],
   saved_config: { state: 'saved', at: '2026-01-15T08:30:02.000Z', message: null },
+  cordoned: false,
 };
 
 const refusal: AuditEntry = {
@@ -115,5 +116,6 @@ export const INVENTORY_EXAMPLES = {
   'users.update': { input: { id: user.id, role: 'operator' }, output: user, refusal: 'LAST_ADMIN' },
   'users.delete': { input: { id: user.id }, output: user, refusal: 'USER_IN_USE' },
   'nodes.list': { input: {}, output: onePage(node), refusal: 'INVALID_CURSOR' },
+  'nodes.update': { input: { id: node.id, cordoned: true }, output: { ...node, cordoned: true }, refusal: 'NODE_NOT_FOUND' },
   'audit.search': { input: { actor: 'ann', outcome: 'denied' }, output: onePage(refusal), refusal: 'INVALID_CURSOR' },
 } as const satisfies Record<string, Example>;

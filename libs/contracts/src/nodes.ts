@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { listOf, page } from './lists';
-import { NodeId, Portal, Time } from './names';
+import { NodeId, Portal, Time, coded } from './names';
 import { request } from './request';
 
 export const NodeStatus = z.enum(['online', 'offline', 'wedged']).meta({ id: 'NodeStatus' });
@@ -35,9 +35,20 @@ export const NodeResponse = z
     foreign: z.array(ForeignObject).describe('Objects that are not ours: reported, never touched. At most 100.'),
     checks: z.array(NodeCheck),
     saved_config: SaveState,
+    cordoned: z.boolean().describe('Gets no new targets.'),
   })
   .meta({ id: 'NodeResponse' });
 export const NodeListResponse = listOf(NodeResponse).meta({ id: 'NodeListResponse' });
+
+export const UpdateNode = request({
+  subject: 'nodes.update',
+  kind: 'command',
+  summary: 'Cordon a storage node, or end that: a cordoned one gets no new targets',
+  input: z.strictObject({ id: NodeId, cordoned: z.boolean(coded('WRONG_TYPE', 'must be true or false')) }),
+  output: NodeResponse,
+  http: { method: 'PATCH', path: '/nodes/{id}', success: [200] },
+  errors: ['NODE_NOT_FOUND'],
+});
 
 export const ListNodes = request({
   subject: 'nodes.list',

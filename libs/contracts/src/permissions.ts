@@ -40,6 +40,7 @@ export const PERMISSIONS: Record<Action | 'events.stream', readonly Role[] | 'pu
   'users.update': admins,
   'users.delete': admins,
   'nodes.list': everyone,
+  'nodes.update': admins,
   'audit.search': auditors,
   'events.stream': everyone,
 };

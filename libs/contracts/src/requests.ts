@@ -1,7 +1,7 @@
 import { SearchAudit } from './audit';
 import { CreateImage, DeleteImage, GetImage, ListImages, UpdateImage } from './images';
 import { CreateMachine, DeleteMachine, GetMachine, ListMachines, UpdateMachine } from './machines';
-import { ListNodes } from './nodes';
+import { ListNodes, UpdateNode } from './nodes';
 import { CreateSession, DeleteSession, GetSession, ListSessions, UpdateSession } from './sessions';
 import { CreateTarget, DeleteTarget, GetTarget, GetTargetByMachine, GetTargetStatus, ListTargets, RestartTarget } from './targets';
 import { CreateUser, DeleteUser, GetUser, ListUsers, Login, UpdateUser } from './users';
@@ -40,6 +40,7 @@ export const REQUESTS = [
   UpdateUser,
   DeleteUser,
   ListNodes,
+  UpdateNode,
   SearchAudit,
 ] as const;
 

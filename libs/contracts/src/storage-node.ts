@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { Id, ImageFile, Iqn, LastError, NodeId, Portal, Time } from './names';
 import { ForeignObject, NodeCheck, SaveState } from './nodes';
-import { LiveTarget } from './targets';
+import { Drift, LiveTarget } from './targets';
 
 /** Internal requests between targets-service and the executors: `storage-node.<node id>.<verb>`. Not for other clients. */
-export type NodeVerb = 'apply' | 'status' | 'inspect-image' | 'report';
+export type NodeVerb = 'apply' | 'status' | 'inspect-image' | 'report' | 'wishes';
 
 export const nodeSubject = (nodeId: string, verb: NodeVerb): string => `storage-node.${nodeId}.${verb}`;
 
@@ -26,6 +26,10 @@ export const TargetWish = z.object({
   lun: z.int().min(0).max(255),
   disk: DiskWish,
   if_idle: z.boolean().default(false).describe('With absent: refuse instead of logging an initiator out.'),
+  confirmed: z
+    .boolean()
+    .default(false)
+    .describe('The node once confirmed this target: what has its names is ours even if the journal was lost.'),
 });
 
 /**
@@ -49,9 +53,21 @@ export const InspectImageReply = z.object({
   size_bytes: z.int().describe('Bytes; 0 unless ok.'),
 });
 
+/**
+ * The whole wish of a node, page by page: targets that should be there, and those being deleted until the node has confirmed
+ * that they are gone. The executor asks for it at its start and whenever it gets its lease back.
+ */
+export const WishesRequest = z.object({ after: Id.nullable(), limit: z.int().min(1).max(500) });
+export const WishesReply = z.object({
+  wishes: z.array(TargetWish),
+  next: Id.nullable().describe('`after` of the next page, null on the last.'),
+});
+
 /** What an executor tells of itself every few seconds; silence means offline. */
 export const NodeReport = z.object({
   node_id: NodeId,
+  instance: Id.describe('This process of the executor; new at each start.'),
+  previous_instance: Id.nullable().describe('The one before on the same state folder, which is dead: its lease may be taken over at once.'),
   name: z.string(),
   status: z.enum(['online', 'wedged', 'stopping']),
   message: z.string().nullable(),
@@ -65,8 +81,18 @@ export const NodeReport = z.object({
   sessions: z
     .array(z.object({ target_id: Id, initiator_iqn: z.string(), address: z.string().nullable() }))
     .describe('Initiators logged in to targets of ours.'),
+  drifted: z
+    .array(z.object({ target_id: Id, generation: z.int(), drift: z.array(Drift) }))
+    .default([])
+    .describe('Targets of ours that differ from their last wish. At most 100.'),
+  drift_policy: z.enum(['report', 'repair']).default('repair').describe('What is done about drift.'),
 });
-export const NodeReportReply = z.object({ accepted: z.boolean() });
+
+/**
+ * `accepted`: this instance is the node's one writer until `lease_ms` after it sent the report. Otherwise another instance is,
+ * and this one must change nothing.
+ */
+export const NodeReportReply = z.object({ accepted: z.boolean(), lease_ms: z.int(), reason: z.string().nullable() });
 
 export type DiskWish = z.infer<typeof DiskWish>;
 export type TargetWish = z.infer<typeof TargetWish>;
@@ -74,3 +100,5 @@ export type ApplyReply = z.infer<typeof ApplyReply>;
 export type NodeStatusReply = z.infer<typeof NodeStatusReply>;
 export type InspectImageReply = z.infer<typeof InspectImageReply>;
 export type NodeReport = z.infer<typeof NodeReport>;
+export type NodeReportReply = z.infer<typeof NodeReportReply>;
+export type WishesReply = z.infer<typeof WishesReply>;

@@ -110,6 +110,7 @@ export const CreateTarget = request({
     'MACHINE_HAS_TARGET',
     'IMAGE_IN_USE',
     'IMAGE_READ_ONLY',
+    'NODE_CORDONED',
     'INVALID_IQN',
     'NO_NODE',
   ],

@@ -15,4 +15,5 @@ export {
   EVENTS_STREAM,
   STREAMS,
   ensureStreams,
+  streamMadeAt,
 } from './streams';

@@ -25,6 +25,10 @@ export const STREAMS = [
   duplicate_window: nanos(120_000),
 }));
 
+/** When the stream was made: another answer than before means that what was in it is gone. */
+export const streamMadeAt = async (nats: NatsConnection, name: string): Promise<string> =>
+  String((await (await nats.jetstreamManager({ timeout: 5_000 })).streams.info(name)).created);
+
 /** Makes the streams that are missing and brings the others to this shape. Safe to call at once from several services. */
 export const ensureStreams = async (nats: NatsConnection): Promise<void> => {
   const manager = await nats.jetstreamManager({ timeout: 5_000 });

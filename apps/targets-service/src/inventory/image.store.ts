@@ -14,6 +14,9 @@ export const lockImage = (tx: EntityManager, id: string, mode: 'share' | 'update
 
 export const insertImage = (tx: EntityManager, image: Image): Promise<unknown> => tx.insert(Image, image);
 
+export const insertCopies = (tx: EntityManager, imageId: string, nodeIds: string[]): Promise<unknown> =>
+  tx.query('INSERT INTO targets.image_copies SELECT $1, unnest($2::text[])', [imageId, nodeIds]);
+
 export const updateImage = (tx: EntityManager, { id, ...columns }: Image): Promise<unknown> => tx.update(Image, { id }, columns);
 
 export const listImages = (tx: EntityManager, { limit, cursor, ...filters }: InputOf<typeof ListImages>): Promise<Page<Image>> => {

@@ -29,7 +29,7 @@ const TAKEN: Record<string, ErrorCode> = { images_name: 'IMAGE_NAME_TAKEN', imag
  * @throws Refused IMAGE_NAME_TAKEN, IMAGE_FILE_TAKEN, IMAGE_FILE_MISSING, IMAGE_NOT_A_FILE, IMAGE_EMPTY, NO_NODE, NODE_OFFLINE
  */
 export const createImage = async (parts: Parts, input: InputOf<typeof CreateImage>, caller: Caller): Promise<ImageResponse> => {
-  const { nodeId, sizeBytes } = await findFile(parts, input.file, caller);
+  const { nodeIds, sizeBytes } = await findFile(parts, input.file, caller);
   return inTransaction(parts.database, async (tx) => {
     const now = new Date();
     const image = Object.assign(new Image(), {
@@ -38,12 +38,13 @@ export const createImage = async (parts: Parts, input: InputOf<typeof CreateImag
       file: input.file,
       size_bytes: sizeBytes,
       read_only: input.read_only,
-      node_id: nodeId,
+      node_id: nodeIds[0]!,
       created_at: now,
       updated_at: now,
       deleted_at: null,
     } satisfies Image);
     await refuseTaken(store.insertImage(tx, image), TAKEN);
+    await store.insertCopies(tx, image.id, nodeIds);
     const after = store.presentImage(image);
     await recordChange(tx, 'images.create', { type: 'image', id: image.id }, caller, { after });
     return after;
@@ -52,8 +53,8 @@ export const createImage = async (parts: Parts, input: InputOf<typeof CreateImag
 
 const FAULTS = { missing: 'IMAGE_FILE_MISSING', 'not-a-file': 'IMAGE_NOT_A_FILE', empty: 'IMAGE_EMPTY' } as const;
 
-/** The first online node that has the file; else the most telling reason why none has. */
-const findFile = async (parts: Parts, file: string, caller: Caller): Promise<{ nodeId: string; sizeBytes: number }> => {
+/** The online nodes that have the file, in the size of the first one's; else the most telling reason why none has. */
+const findFile = async (parts: Parts, file: string, caller: Caller): Promise<{ nodeIds: string[]; sizeBytes: number }> => {
   const nodes = await inDatabase(parts.database, onlineNodes);
   if (nodes.length === 0) throw new Refused('NO_NODE');
   const answers = await Promise.allSettled(
@@ -64,8 +65,13 @@ const findFile = async (parts: Parts, file: string, caller: Caller): Promise<{ n
       }),
     ),
   );
-  for (const [i, answer] of answers.entries())
-    if (answer.status === 'fulfilled' && answer.value.result === 'ok') return { nodeId: nodes[i]!.id, sizeBytes: answer.value.size_bytes };
+  const found = answers.flatMap((answer, i) =>
+    answer.status === 'fulfilled' && answer.value.result === 'ok' ? [{ nodeId: nodes[i]!.id, sizeBytes: answer.value.size_bytes }] : [],
+  );
+  if (found[0]) {
+    const { sizeBytes } = found[0];
+    return { nodeIds: found.filter((copy) => copy.sizeBytes === sizeBytes).map(({ nodeId }) => nodeId), sizeBytes };
+  }
   const results = answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value.result] : []));
   if (results.length < answers.length) throw new Refused('NODE_OFFLINE');
   const telling = results.find((result) => result !== 'missing') ?? 'missing';

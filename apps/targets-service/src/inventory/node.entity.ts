@@ -11,6 +11,11 @@ export class StorageNode {
   @Column('text') portal_address: string;
   @Column('integer') portal_port: number;
   @Column('timestamptz') last_seen_at: Date;
+  /** The executor process that is the node's one writer, until `lease_until`. */
+  @Column('uuid', { nullable: true }) instance: string | null;
+  @Column('timestamptz') lease_until: Date;
+  /** Gets no new targets. */
+  @Column('boolean') cordoned: boolean;
   /** The last report, as the node sent it. */
   @Column('jsonb') report: NodeReport;
 }

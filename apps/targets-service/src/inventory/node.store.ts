@@ -22,6 +22,28 @@ export const silentNodes = (tx: EntityManager, silenceMs: number): Promise<Stora
 
 export const saveNode = (tx: EntityManager, node: StorageNode): Promise<unknown> => tx.upsert(StorageNode, node, ['id']);
 
+/**
+ * Nodes that have an image, best first for one more target: not cordoned, online, with the fewest targets.
+ * A writable image is where it was registered and nowhere else: copies of it would drift apart.
+ */
+export const nodesWithImage = async (tx: EntityManager, imageId: string, readOnly: boolean): Promise<StorageNode[]> =>
+  tx
+    .createQueryBuilder(StorageNode, 'node')
+    .where(
+      readOnly
+        ? 'node.id IN (SELECT node_id FROM targets.image_copies WHERE image_id = :imageId)'
+        : 'node.id = (SELECT node_id FROM targets.images WHERE id = :imageId)',
+      { imageId },
+    )
+    .orderBy('node.cordoned')
+    .addOrderBy("CASE node.status WHEN 'online' THEN 0 WHEN 'wedged' THEN 1 ELSE 2 END")
+    .addOrderBy("(SELECT count(*) FROM targets.targets t WHERE t.node_id = node.id AND t.status IN ('PENDING', 'ACTIVE'))")
+    .addOrderBy('node.id')
+    .getMany();
+
+export const setCordon = (tx: EntityManager, id: string, cordoned: boolean): Promise<unknown> =>
+  tx.update(StorageNode, { id }, { cordoned });
+
 export const listNodes = (tx: EntityManager, { limit, cursor }: InputOf<typeof ListNodes>): Promise<Page<StorageNode>> =>
   listPage(tx, StorageNode, { limit, cursor, ids: NODE_ID_PATTERN, filters: {}, where: {} });
 
@@ -37,4 +59,5 @@ export const presentNode = (node: StorageNode): NodeResponse => ({
   foreign: node.report.foreign,
   checks: node.report.checks,
   saved_config: node.report.saved_config,
+  cordoned: node.cordoned,
 });

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { publishStored, type Bus } from '#messaging';
+import { AUDIT_STREAM, EVENTS_STREAM, ensureStreams, publishStored, streamMadeAt, type Bus } from '#messaging';
 import { counter, crashPoint, gauge, sleep, type Logger } from '#runtime';
 
 interface Row {
@@ -14,6 +14,12 @@ const BATCH = 200;
 /** Session lock of the one relay that publishes; another waits for it as a standby. */
 const LOCK = 7_410_001;
 const IDLE_POLL_MS = 1_000;
+const STREAM_LOOK_MS = 2_000;
+/** Which subjects a stream holds, as a pattern of Postgres. */
+const STREAM_SUBJECTS = [
+  [EVENTS_STREAM, '^(target|node|initiator)[.]'],
+  [AUDIT_STREAM, '^audit-intent[.]'],
+] as const;
 /** Published rows stay this long, so that a lost stream can be filled again. */
 const KEEP = '30 days';
 
@@ -81,8 +87,13 @@ export class OutboxRelay {
       await sleep(IDLE_POLL_MS, this.leaving.signal);
     }
     let pruneAt = 0;
+    let lookAt = 0;
     while (!this.leaving.signal.aborted) {
       this.wake = new AbortController();
+      if (Date.now() >= lookAt) {
+        await this.refillNewStreams(client);
+        lookAt = Date.now() + STREAM_LOOK_MS;
+      }
       const count = await this.publishBatch(client);
       if (count === BATCH) continue;
       if (Date.now() >= pruneAt) {
@@ -90,6 +101,31 @@ export class OutboxRelay {
         pruneAt = Date.now() + 3_600_000;
       }
       await sleep(count > 0 ? 20 : IDLE_POLL_MS, this.wake.signal);
+    }
+  }
+
+  /**
+   * A stream that is not the one we filled has lost what was in it: everything that is kept is published again. Consumers know
+   * what they have had by its id.
+   */
+  private async refillNewStreams(client: Client): Promise<void> {
+    if (!this.bus.connected()) throw new Error('NATS is away');
+    await ensureStreams(this.bus.nats);
+    for (const [name, like] of STREAM_SUBJECTS) {
+      const madeAt = await streamMadeAt(this.bus.nats, name);
+      const known = await client.query<{ made_at: string }>('SELECT made_at FROM targets.streams_filled WHERE name = $1', [name]);
+      if (known.rows[0]?.made_at === madeAt) continue;
+      if (known.rows[0]) {
+        const { rowCount } = await client.query(
+          'UPDATE targets.outbox SET published_at = NULL WHERE published_at IS NOT NULL AND subject ~ $1',
+          [like],
+        );
+        this.log.warn({ stream: name, messages: rowCount }, 'a stream was made anew: it is filled again');
+      }
+      await client.query('INSERT INTO targets.streams_filled VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET made_at = $2', [
+        name,
+        madeAt,
+      ]);
     }
   }
 

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { EventName, NodeReport, NodeStatus } from '#contracts';
+import type { EventName, NodeReport, NodeReportReply, NodeStatus } from '#contracts';
 import { inTransaction } from '#database';
 import { gauge, newId, sleep } from '#runtime';
 import { SYSTEM } from '../access/caller';
@@ -8,8 +8,9 @@ import { lockNode, presentNode, saveNode, silentNodes } from '../inventory/node.
 import { appendAudit, appendEvent } from '../outbox/outbox';
 import type { Parts } from '../parts';
 import { hastenOperations } from '../targets/target.store';
+import { recordDrift } from './drift';
 import { announceLogins } from './initiator-logins';
-import { restoreNode } from './restore-node';
+import { grantLease } from './node-lease';
 
 const SWEEP_MS = 1_000;
 
@@ -17,10 +18,18 @@ const online = gauge('spindle_node_online', '1 while a storage node reports', ['
 
 const STATUS: Record<NodeReport['status'], NodeStatus> = { online: 'online', wedged: 'wedged', stopping: 'offline' };
 
-/** Takes a node's report: the first one registers it, one after a silence makes its waiting operations due. */
-export const recordReport = async (parts: Parts, report: NodeReport): Promise<void> => {
-  const cameBack = await inTransaction(parts.database, async (tx) => {
+/**
+ * Takes a node's report and answers whether its process may change the node: the first report registers it, one after a
+ * silence makes its waiting operations due. A report of a process that does not hold the node changes nothing.
+ */
+export const recordReport = async (parts: Parts, report: NodeReport): Promise<NodeReportReply> => {
+  const { settings, database, log } = parts;
+  const { reply, hastened } = await inTransaction(database, async (tx) => {
     const known = await lockNode(tx, report.node_id);
+    const now = new Date();
+    const lease = grantLease(known, report, now, settings.NODE_SILENCE_MS);
+    if (!lease.accepted) return { reply: lease, hastened: false };
+    const leaving = report.status === 'stopping';
     const node = Object.assign(new StorageNode(), {
       id: report.node_id,
       name: report.name,
@@ -28,21 +37,24 @@ export const recordReport = async (parts: Parts, report: NodeReport): Promise<vo
       version: known?.version ?? 0,
       portal_address: report.portal.address,
       portal_port: report.portal.port,
-      last_seen_at: new Date(),
+      last_seen_at: now,
+      instance: report.instance,
+      lease_until: leaving ? now : new Date(now.getTime() + lease.lease_ms),
+      cordoned: known?.cordoned ?? false,
       report,
     });
     if (known) await announceLogins(tx, node.id, known.report.sessions, report.sessions);
     await saveWithEvent(tx, known, node);
-    const back = node.status === 'online' && known?.status !== 'online';
+    const back = node.status === 'online' && (known?.status !== 'online' || known.instance !== report.instance);
     if (back) await hastenOperations(tx, node.id);
-    return back;
+    const repairs = node.status === 'online' ? await recordDrift(tx, report) : 0;
+    return { reply: lease, hastened: back || repairs > 0 };
   });
-  if (cameBack)
-    restoreNode(parts, report.node_id).catch((err: unknown) =>
-      parts.log.error({ err, node_id: report.node_id }, 'a node could not be restored'),
-    );
-  online.set({ node: report.node_id }, report.status === 'online' ? 1 : 0);
+  if (!reply.accepted) log.warn({ node_id: report.node_id, instance: report.instance }, 'a second executor asked for a node');
+  else online.set({ node: report.node_id }, report.status === 'online' ? 1 : 0);
+  if (hastened) parts.operations.nudge();
   parts.relay.nudge();
+  return reply;
 };
 
 /** online and wedged nodes both answer: only silence, or a stop, is offline. */

@@ -20,6 +20,7 @@ const running = gauge('spindle_operations_running', 'Operations that wait for a 
 export class OperationRunner {
   private readonly atWork = new Set<Promise<void>>();
   private readonly leaving = new AbortController();
+  private wake = new AbortController();
   private loop: Promise<void> = Promise.resolve();
 
   constructor(private readonly parts: Parts) {}
@@ -28,9 +29,15 @@ export class OperationRunner {
     this.loop = this.pollDue();
   }
 
+  /** Something became due: do not wait for the next look. */
+  nudge(): void {
+    this.wake.abort();
+  }
+
   /** Does not wait for nodes: an operation that is left is taken up by the next start. */
   async stop(): Promise<void> {
     this.leaving.abort();
+    this.wake.abort();
     await this.loop;
   }
 
@@ -82,7 +89,8 @@ export class OperationRunner {
 
   private async pollDue(): Promise<void> {
     while (!this.leaving.signal.aborted) {
-      await sleep(POLL_MS, this.leaving.signal);
+      await sleep(POLL_MS, this.wake.signal);
+      this.wake = new AbortController();
       const places = this.parts.settings.OPERATIONS_PER_NODE - this.atWork.size;
       if (places <= 0 || !this.parts.bus.connected()) continue;
       const due = await inDatabase(this.parts.database, (tx) => dueOperations(tx, places)).catch(() => []);

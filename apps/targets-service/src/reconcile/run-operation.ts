@@ -1,4 +1,4 @@
-import { ApplyReply, ERROR_CODES, Refused, errorFacts, type ErrorCode, type LastError } from '#contracts';
+import { ApplyReply, ERROR_CODES, Refused, errorFacts, type ErrorCode, type LastError, type TargetWish } from '#contracts';
 import { inTransaction } from '#database';
 import { crashPoint } from '#runtime';
 import type { Parts } from '../parts';
@@ -52,8 +52,7 @@ const sendWishes = async (parts: Parts, target: Target): Promise<Result> => {
       crashPoint('targets.node-answered');
       disconnected += reply.disconnected;
       const error = reply.error ?? errorOf('INTERNAL', 'apply');
-      // A node that could not delete still has the target: there is no end to that but trying again.
-      if (reply.outcome === 'unknown' || (reply.outcome === 'failed' && wish.state === 'absent')) return { certain: false, error };
+      if (reply.outcome === 'unknown' || (reply.outcome === 'failed' && mustSucceed(target, wish))) return { certain: false, error };
       if (reply.outcome === 'failed') return { certain: true, on: 'node-failed', error, disconnected };
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
@@ -65,6 +64,9 @@ const sendWishes = async (parts: Parts, target: Target): Promise<Result> => {
   }
   return { certain: true, on: 'node-done', error: null, disconnected };
 };
+
+/** A node that could not delete still has the target, and one that could not repair has it still: only another try ends that. */
+const mustSucceed = (target: Target, wish: TargetWish): boolean => wish.state === 'absent' || target.operation === 'repair';
 
 const errorOf = (code: ErrorCode, step: string, hint?: string): LastError => {
   const facts = errorFacts(code in ERROR_CODES ? code : 'INTERNAL');

@@ -10,6 +10,7 @@ const wish = (target: Target, state: TargetWish['state'], generation: number, if
   lun: target.lun,
   disk: { disk_id: target.disk_id, image_file: target.image_file, size_bytes: target.size_bytes, read_only: target.read_only },
   if_idle: ifIdle,
+  confirmed: target.confirmed,
 });
 
 /** What should be on the node in the end. */

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { Refused, type EventName, type LastError } from '#contracts';
+import { Refused, type Drift, type EventName, type LastError } from '#contracts';
 import { crashPoint } from '#runtime';
 import { linkKey, type CommandKey } from '../access/idempotency.store';
 import { appendAudit, appendEvent } from '../outbox/outbox';
@@ -20,6 +20,7 @@ interface Change {
   last_error?: LastError | null;
   disconnected?: number | null;
   if_idle?: boolean;
+  drift?: Drift[] | null;
 }
 
 /**
@@ -35,7 +36,7 @@ export const changeTarget = async (tx: EntityManager, target: Target, on: Trigge
   const before = presentTarget(target);
   const now = new Date();
   const { status, operation } = STAGES[step.to];
-  const requested = step.wishes > 0;
+  const begins = step.wishes > 0 || step.to === 'repairing';
   Object.assign(target, {
     ...change,
     status,
@@ -45,7 +46,8 @@ export const changeTarget = async (tx: EntityManager, target: Target, on: Trigge
     updated_at: now,
     deleted_at: step.to === 'deleted' ? now : null,
     next_attempt_at: operation === null ? null : now,
-    ...(requested ? { attempts: 0, operation_by: cause.actor, operation_request_id: cause.requestId } : {}),
+    ...(step.to === 'active' && on === 'node-done' ? { confirmed: true, drift: null } : {}),
+    ...(begins ? { attempts: 0, operation_by: cause.actor, operation_request_id: cause.requestId } : {}),
   });
   await updateTarget(tx, target);
   crashPoint('targets.row-written');
@@ -67,7 +69,8 @@ export const addTarget = async (tx: EntityManager, target: Target, cause: Cause)
 const announce = async (tx: EntityManager, event: EventName, target: Target, before: unknown, cause: Cause): Promise<void> => {
   if (cause.key) crashPoint('targets.key-linked');
   const after = presentTarget(target);
-  await appendEvent(tx, event as 'target.requested', target.id, target.version, after, cause);
+  const data = event === 'target.drifted' ? { ...after, drift: target.drift ?? [] } : after;
+  await appendEvent(tx, event as 'target.requested', target.id, target.version, data, cause);
   crashPoint('targets.event-written');
   await appendAudit(tx, {
     actor: cause.actor,

@@ -8,7 +8,7 @@ import { lockImage } from '../inventory/image.store';
 import type { Machine } from '../inventory/machine.entity';
 import { lockMachine } from '../inventory/machine.store';
 import { findSession } from '../inventory/session.store';
-import { findNode } from '../inventory/node.store';
+import { nodesWithImage } from '../inventory/node.store';
 import type { Parts } from '../parts';
 import { addTarget } from './change-target';
 import { Target } from './target.entity';
@@ -23,7 +23,7 @@ const BOOT_LUN = 0;
  * Records the wish for a target and has the storage node make it.
  * Resolves with the finished target, ACTIVE or ERROR, or still PENDING after the time that the caller waits.
  * @throws Refused MACHINE_NOT_FOUND, IMAGE_NOT_FOUND, SESSION_NOT_FOUND, SESSION_ENDED, SESSION_OF_OTHER_MACHINE,
- * MACHINE_HAS_TARGET, IMAGE_IN_USE, IMAGE_READ_ONLY
+ * MACHINE_HAS_TARGET, IMAGE_IN_USE, IMAGE_READ_ONLY, NO_NODE, NODE_CORDONED
  */
 export const createTarget = async (parts: Parts, input: Input, caller: Caller): Promise<TargetResponse> => {
   const target = await inTransaction(parts.database, (tx) => recordWish(tx, parts.settings.ISCSI_TARGET_PREFIX, input, caller));
@@ -70,8 +70,9 @@ const newTarget = async (
   readOnly: boolean,
   caller: Caller,
 ): Promise<Target> => {
-  const node = await findNode(tx, image.node_id);
+  const [node] = await nodesWithImage(tx, image.id, readOnly);
   if (!node) throw new Refused('NO_NODE');
+  if (node.cordoned) throw new Refused('NODE_CORDONED');
   const id = newId();
   const now = new Date();
   return Object.assign(new Target(), {
@@ -97,6 +98,8 @@ const newTarget = async (
     updated_at: now,
     deleted_at: null,
     last_error: null,
+    drift: null,
+    confirmed: false,
     disconnected: null,
     if_idle: false,
     operation_by: caller.actor,

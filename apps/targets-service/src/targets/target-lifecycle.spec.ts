@@ -1,7 +1,17 @@
 import fc from 'fast-check';
 import { STAGES, TRANSITIONS, stageOf, transition, type Stage, type Trigger } from './target-lifecycle';
 
-const triggers: Trigger[] = ['create-requested', 'delete-requested', 'restart-requested', 'node-done', 'node-failed', 'node-refused'];
+const triggers: Trigger[] = [
+  'create-requested',
+  'delete-requested',
+  'restart-requested',
+  'node-done',
+  'node-failed',
+  'node-refused',
+  'drift-to-repair',
+  'drift-seen',
+  'drift-gone',
+];
 
 describe('the life of a target', () => {
   it('has one way on for each stage and trigger', () => {
@@ -21,7 +31,7 @@ describe('the life of a target', () => {
   });
 
   it('can be deleted from wherever it lives', () => {
-    const living: Stage[] = ['creating', 'active', 'restarting', 'failed'];
+    const living: Stage[] = ['creating', 'active', 'restarting', 'repairing', 'failed'];
 
     expect(living.filter((stage) => transition(stage, 'delete-requested')?.to !== 'deleting')).toEqual([]);
   });

@@ -1,9 +1,18 @@
 import type { EventName, TargetOperation, TargetStatus } from '#contracts';
 
 /** Where a target stands: its status, and the operation that runs. `none` is a target that does not exist yet. */
-export type Stage = 'none' | 'creating' | 'active' | 'deleting' | 'restarting' | 'failed' | 'deleted';
+export type Stage = 'none' | 'creating' | 'active' | 'deleting' | 'restarting' | 'repairing' | 'failed' | 'deleted';
 
-export type Trigger = 'create-requested' | 'delete-requested' | 'restart-requested' | 'node-done' | 'node-failed' | 'node-refused';
+export type Trigger =
+  | 'create-requested'
+  | 'delete-requested'
+  | 'restart-requested'
+  | 'node-done'
+  | 'node-failed'
+  | 'node-refused'
+  | 'drift-to-repair'
+  | 'drift-seen'
+  | 'drift-gone';
 
 interface Transition {
   from: Stage;
@@ -19,6 +28,7 @@ export const STAGES: Record<Exclude<Stage, 'none'>, { status: TargetStatus; oper
   active: { status: 'ACTIVE', operation: null },
   deleting: { status: 'PENDING', operation: 'delete' },
   restarting: { status: 'PENDING', operation: 'restart' },
+  repairing: { status: 'PENDING', operation: 'repair' },
   failed: { status: 'ERROR', operation: null },
   deleted: { status: 'INACTIVE', operation: null },
 };
@@ -26,7 +36,7 @@ export const STAGES: Record<Exclude<Stage, 'none'>, { status: TargetStatus; oper
 /**
  * Every change of state there is. A delete may overtake what runs, since a node that is away would otherwise hold a machine
  * for ever; a delete that the node cannot do is tried again, so it has no way to fail. `node-refused`: the initiator was
- * logged in and the command said `if_idle`.
+ * logged in and the command said `if_idle`. A repair that the node cannot do is tried again, like a delete.
  */
 export const TRANSITIONS: readonly Transition[] = [
   { from: 'none', on: 'create-requested', to: 'creating', event: 'target.requested', wishes: 1 },
@@ -41,6 +51,12 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: 'restarting', on: 'node-failed', to: 'failed', event: 'target.failed', wishes: 0 },
   { from: 'restarting', on: 'node-refused', to: 'active', event: 'target.failed', wishes: 0 },
   { from: 'restarting', on: 'delete-requested', to: 'deleting', event: 'target.requested', wishes: 1 },
+  { from: 'active', on: 'drift-to-repair', to: 'repairing', event: 'target.drifted', wishes: 0 },
+  { from: 'active', on: 'drift-seen', to: 'active', event: 'target.drifted', wishes: 0 },
+  { from: 'active', on: 'drift-gone', to: 'active', event: 'target.repaired', wishes: 0 },
+  { from: 'repairing', on: 'node-done', to: 'active', event: 'target.repaired', wishes: 0 },
+  { from: 'repairing', on: 'delete-requested', to: 'deleting', event: 'target.requested', wishes: 1 },
+  { from: 'repairing', on: 'restart-requested', to: 'restarting', event: 'target.requested', wishes: 2 },
   { from: 'deleting', on: 'node-done', to: 'deleted', event: 'target.deleted', wishes: 0 },
   { from: 'deleting', on: 'node-refused', to: 'active', event: 'target.failed', wishes: 0 },
 ];

@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { LastError, TargetOperation, TargetStatus } from '#contracts';
+import type { Drift, LastError, TargetOperation, TargetStatus } from '#contracts';
 
 /** One row a target ever made; a deleted one stays. Columns are named as on the wire, so that no mapper stands between. */
 @Entity({ schema: 'targets', name: 'targets' })
@@ -30,6 +30,10 @@ export class Target {
   @Column('timestamptz') updated_at: Date;
   @Column('timestamptz', { nullable: true }) deleted_at: Date | null;
   @Column('jsonb', { nullable: true }) last_error: LastError | null;
+  /** Where the kernel was last seen to differ from the wish; null when it does not. */
+  @Column('jsonb', { nullable: true }) drift: Drift[] | null;
+  /** The node once confirmed it: objects with its names are ours. */
+  @Column('boolean') confirmed: boolean;
   @Column('integer', { nullable: true }) disconnected: number | null;
   @Column('boolean') if_idle: boolean;
   /** Who asked for the running or last operation, and by which request. */

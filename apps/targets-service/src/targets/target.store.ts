@@ -1,4 +1,4 @@
-import { In, MoreThan, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import { In, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { InputOf, ListTargets, Page, TargetResponse } from '#contracts';
 import { listPage } from '#database';
 import { Target } from './target.entity';
@@ -88,8 +88,19 @@ export const postponeOperation = (tx: EntityManager, target: Target, delayMs: nu
     [target.id, target.generation, delayMs / 1_000, target.last_error],
   );
 
-export const activeTargetsOf = (tx: EntityManager, nodeId: string, after: string, limit: number): Promise<Target[]> =>
-  tx.find(Target, { where: { node_id: nodeId, status: 'ACTIVE', id: MoreThan(after) }, order: { id: 'ASC' }, take: limit });
+/** What a node must have or must lose, in order of id. */
+export const wishedTargetsOf = (tx: EntityManager, nodeId: string, after: string | null, limit: number): Promise<Target[]> => {
+  const query = tx.createQueryBuilder(Target, 'target').where('node_id = :nodeId', { nodeId }).andWhere(LIVE);
+  if (after) query.andWhere('id > :after', { after });
+  return query.orderBy('id', 'ASC').limit(limit).getMany();
+};
+
+export const driftedTargetsOf = async (tx: EntityManager, nodeId: string): Promise<string[]> => {
+  const rows = await tx.query<{ id: string }[]>('SELECT id FROM targets.targets WHERE node_id = $1 AND drift IS NOT NULL ORDER BY id', [
+    nodeId,
+  ]);
+  return rows.map(({ id }) => id);
+};
 
 /** A node is back: what waits for it is due. */
 export const hastenOperations = (tx: EntityManager, nodeId: string): Promise<unknown> =>

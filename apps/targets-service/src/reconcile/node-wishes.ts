@@ -1,0 +1,15 @@
+import type { TargetWish, WishesReply } from '#contracts';
+import { inDatabase } from '#database';
+import type { Parts } from '../parts';
+import { wishedTargetsOf } from '../targets/target.store';
+import { currentWish } from './target-wish';
+
+/**
+ * The whole wish of a node, in pages: what should be there, and what is being deleted, until the node has confirmed that it is
+ * gone. A create that failed is neither: its node was clean when it said so.
+ */
+export const nodeWishes = async (parts: Parts, nodeId: string, after: string | null, limit: number): Promise<WishesReply> => {
+  const targets = await inDatabase(parts.database, (tx) => wishedTargetsOf(tx, nodeId, after, limit));
+  const wishes: TargetWish[] = targets.map(currentWish);
+  return { wishes, next: targets.length < limit ? null : targets[targets.length - 1]!.id };
+};
