@@ -15,11 +15,13 @@ import {
   type RunningNats,
   type RunningPostgres,
 } from '#embedded';
+import { connectBus } from '#messaging';
 import { createLog, loadSettings, newId, type Service } from '#runtime';
 import { keepCredentials } from '../../all-in-one/src/credentials';
 import { makeFirstAdmin } from './access/first-admin';
 import { Settings } from './config';
 import { ENTITIES, MIGRATIONS, SCHEMA } from './data-source';
+import { OutboxRelay } from './outbox/outbox-relay';
 import { startTargetsService } from './start-targets-service';
 
 const log = createLog('test', 'silent');
@@ -455,6 +457,30 @@ describe('the outbox', () => {
     expect(seen).toEqual(['first', 'second']);
     subscription.unsubscribe();
     await Promise.all([slow.end(), fast.end()]);
+  });
+
+  it('is published once and in order by two relays', async () => {
+    const nats = { NATS_URL: server.url, NATS_USER: credentials.natsUser, NATS_PASSWORD: credentials.natsPassword };
+    const second = await connectBus('second relay', nats, log);
+    const relay = new OutboxRelay(urls.targets_app, second, log);
+    relay.start();
+    const own = await client();
+    const seen: string[] = [];
+    const subscription = bus.subscribe('target.created', {
+      callback: (_error, message) => seen.push(message.json<{ name: string }>().name),
+    });
+
+    for (let i = 0; i < 100; i++) await insert(own, String(i));
+
+    await eventually(
+      () => Promise.resolve(seen),
+      (names) => names.length >= 100,
+    );
+    expect(seen).toEqual([...Array(100).keys()].map(String));
+    subscription.unsubscribe();
+    await relay.stop();
+    await second.close();
+    await own.end();
   });
 
   it('loses nothing while NATS is away', async () => {

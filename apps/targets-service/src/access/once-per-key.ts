@@ -1,8 +1,9 @@
 import { createHmac } from 'node:crypto';
 import { Refused, type TargetResponse } from '#contracts';
-import { inTransaction } from '#database';
+import { inDatabase, inTransaction } from '#database';
 import { crashPoint } from '#runtime';
 import type { Parts } from '../parts';
+import { findTarget } from '../targets/target.store';
 import type { Caller } from './caller';
 import { answerKey, claimKey, dropKey, releaseKey, type CommandKey } from './idempotency.store';
 
@@ -39,11 +40,15 @@ export const oncePerKey = async <R>(parts: Parts, key: CommandKey, caller: Calle
     case 'unfinished':
     case 'new':
       return settle(parts, key, () =>
-        claim.state === 'unfinished' && claim.targetId
-          ? (parts.operations.runAndWait(claim.targetId, caller.replyBy) as Promise<R>)
-          : run({ ...caller, key }),
+        claim.state === 'unfinished' && claim.targetId ? (resume(parts, claim.targetId, caller) as Promise<R>) : run({ ...caller, key }),
       );
   }
+};
+
+const resume = async (parts: Parts, targetId: string, caller: Caller): Promise<TargetResponse> => {
+  const target = await inDatabase(parts.database, (tx) => findTarget(tx, targetId));
+  if (!target) throw new Refused('TARGET_NOT_FOUND');
+  return parts.operations.runAndWait(target, caller.replyBy);
 };
 
 const settle = async <R>(parts: Parts, key: CommandKey, work: () => Promise<R>): Promise<R> => {

@@ -11,14 +11,18 @@ const POLL_MS = 500;
 const CLAIM_MS = 10_000;
 const RENEW_MS = 3_000;
 
-const running = gauge('spindle_operations_running', 'Operations that wait for a storage node');
+/** What the runner must know of an operation before it claims it. */
+type Due = Pick<Target, 'id' | 'node_id'>;
+
+const running = gauge('spindle_operations_running', 'Operations that wait for a storage node', ['node']);
 
 /**
  * Finishes operations: those just accepted, at once; those that a crash, a silent node or a full house left, when due.
  * A claim in the database keeps two instances from doing the same work; doing it twice would be harmless all the same.
  */
 export class OperationRunner {
-  private readonly atWork = new Set<Promise<void>>();
+  /** Operations under way, by node: one that hangs fills its own places only. */
+  private readonly atWork = new Map<string, number>();
   private readonly leaving = new AbortController();
   private wake = new AbortController();
   private loop: Promise<void> = Promise.resolve();
@@ -42,28 +46,35 @@ export class OperationRunner {
   }
 
   /** Runs the operation of a target and resolves with the target as it stands when it is done, or at `replyBy` (epoch, ms). */
-  async runAndWait(id: string, replyBy: number): Promise<TargetResponse> {
+  async runAndWait({ id, node_id }: Due, replyBy: number): Promise<TargetResponse> {
     const waitMs = Math.max(0, replyBy - Date.now());
     const over = AbortSignal.any([AbortSignal.timeout(waitMs), this.leaving.signal]);
-    await Promise.race([this.run(id).then((mine) => (mine ? undefined : this.whenDone(id, over))), sleep(waitMs, over)]);
+    await Promise.race([this.run({ id, node_id }).then((mine) => (mine ? undefined : this.whenDone(id, over))), sleep(waitMs, over)]);
     const target = await inDatabase(this.parts.database, (tx) => findTarget(tx, id));
     if (!target) throw new Refused('TARGET_NOT_FOUND');
     return presentTarget(target);
   }
 
-  /** Resolves when the operation was tried; false when every place is taken or somebody else is at it. */
-  private async run(id: string): Promise<boolean> {
-    if (this.atWork.size >= this.parts.settings.OPERATIONS_PER_NODE || this.leaving.signal.aborted) return false;
-    const target = await inTransaction(this.parts.database, (tx) => claimOperation(tx, id, CLAIM_MS));
-    if (!target) return false;
-    const work: Promise<void> = this.holdAndRun(target).finally(() => {
-      this.atWork.delete(work);
-      running.set(this.atWork.size);
-    });
-    this.atWork.add(work);
-    running.set(this.atWork.size);
-    await work;
-    return true;
+  /** Resolves when the operation was tried; false when every place of its node is taken or somebody else is at it. */
+  private async run({ id, node_id }: Due): Promise<boolean> {
+    const busy = this.atWork.get(node_id) ?? 0;
+    if (busy >= this.parts.settings.OPERATIONS_PER_NODE || this.leaving.signal.aborted) return false;
+    this.count(node_id, 1);
+    try {
+      const target = await inTransaction(this.parts.database, (tx) => claimOperation(tx, id, CLAIM_MS));
+      if (!target) return false;
+      await this.holdAndRun(target);
+      return true;
+    } finally {
+      this.count(node_id, -1);
+    }
+  }
+
+  private count(nodeId: string, change: 1 | -1): void {
+    const now = (this.atWork.get(nodeId) ?? 0) + change;
+    if (now > 0) this.atWork.set(nodeId, now);
+    else this.atWork.delete(nodeId);
+    running.set({ node: nodeId }, now);
   }
 
   private async holdAndRun(target: Target): Promise<void> {
@@ -91,10 +102,10 @@ export class OperationRunner {
     while (!this.leaving.signal.aborted) {
       await sleep(POLL_MS, this.wake.signal);
       this.wake = new AbortController();
-      const places = this.parts.settings.OPERATIONS_PER_NODE - this.atWork.size;
-      if (places <= 0 || !this.parts.bus.connected()) continue;
-      const due = await inDatabase(this.parts.database, (tx) => dueOperations(tx, places)).catch(() => []);
-      for (const id of due) this.run(id).catch((err: unknown) => this.parts.log.warn({ err, target_id: id }, 'an operation was not begun'));
+      if (!this.parts.bus.connected()) continue;
+      const due = await inDatabase(this.parts.database, (tx) => dueOperations(tx, this.parts.settings.OPERATIONS_PER_NODE)).catch(() => []);
+      for (const next of due)
+        this.run(next).catch((err: unknown) => this.parts.log.warn({ err, target_id: next.id }, 'an operation was not begun'));
     }
   }
 }

@@ -29,7 +29,7 @@ export const createTarget = async (parts: Parts, input: Input, caller: Caller): 
   const target = await inTransaction(parts.database, (tx) => recordWish(tx, parts.settings.ISCSI_TARGET_PREFIX, input, caller));
   crashPoint('targets.committed');
   parts.relay.nudge();
-  return parts.operations.runAndWait(target.id, caller.replyBy);
+  return parts.operations.runAndWait(target, caller.replyBy);
 };
 
 const recordWish = async (tx: EntityManager, prefix: string, input: Input, caller: Caller): Promise<Target> => {

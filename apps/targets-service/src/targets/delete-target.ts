@@ -22,7 +22,7 @@ export const deleteTarget = async (parts: Parts, input: InputOf<typeof DeleteTar
   if (target.status === 'INACTIVE') return presentTarget(target);
   crashPoint('targets.committed');
   parts.relay.nudge();
-  const done = await parts.operations.runAndWait(target.id, caller.replyBy);
+  const done = await parts.operations.runAndWait(target, caller.replyBy);
   refuseIfInUse(done);
   return done;
 };

@@ -15,7 +15,7 @@ import { findExportInTheWay, findLiveTargetOfMachine, findTarget, lockTarget } f
  * @throws Refused TARGET_NOT_FOUND, TARGET_DELETED, OPERATION_IN_PROGRESS, TARGET_IN_USE, MACHINE_HAS_TARGET, IMAGE_IN_USE
  */
 export const restartTarget = async (parts: Parts, input: InputOf<typeof RestartTarget>, caller: Caller): Promise<TargetResponse> => {
-  await inTransaction(parts.database, async (tx) => {
+  const accepted = await inTransaction(parts.database, async (tx) => {
     const known = await findTarget(tx, input.id);
     if (!known) throw new Refused('TARGET_NOT_FOUND');
     // Machine, image, target: the order in which create takes them, so that the two cannot wait for each other.
@@ -35,7 +35,7 @@ export const restartTarget = async (parts: Parts, input: InputOf<typeof RestartT
   });
   crashPoint('targets.committed');
   parts.relay.nudge();
-  const done = await parts.operations.runAndWait(input.id, caller.replyBy);
+  const done = await parts.operations.runAndWait(accepted, caller.replyBy);
   refuseIfInUse(done);
   return done;
 };

@@ -72,13 +72,15 @@ export const extendClaim = (tx: EntityManager, { id, generation }: Target, lease
     [id, generation, leaseMs / 1_000],
   );
 
-export const dueOperations = async (tx: EntityManager, limit: number): Promise<string[]> => {
-  const rows = await tx.query<{ id: string }[]>(
-    'SELECT id FROM targets.targets WHERE operation IS NOT NULL AND next_attempt_at <= now() ORDER BY next_attempt_at LIMIT $1',
-    [limit],
+/** The longest due of each node, so that one with many cannot hide those of another. */
+export const dueOperations = (tx: EntityManager, perNode: number): Promise<Pick<Target, 'id' | 'node_id'>[]> =>
+  tx.query(
+    `SELECT id, node_id FROM (
+       SELECT id, node_id, row_number() OVER (PARTITION BY node_id ORDER BY next_attempt_at) AS place
+       FROM targets.targets WHERE operation IS NOT NULL AND next_attempt_at <= now()
+     ) AS due WHERE place <= $1`,
+    [perNode],
   );
-  return rows.map(({ id }) => id);
-};
 
 /** Not the wish that was sent any more when the generation has moved on. */
 export const postponeOperation = (tx: EntityManager, target: Target, delayMs: number): Promise<unknown> =>
