@@ -2,46 +2,16 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from 'pg';
 import type { AuditIntent, Role } from '#contracts';
-import { claimPort, provisionDatabase, startNats, startPostgres, type DatabaseUrls } from '#embedded';
+import { claimPort, startNats } from '#embedded';
 import { AUDIT_INTENT_SUBJECT, ask, connectBus, ensureStreams, publishStored, type Bus } from '#messaging';
 import { createLog, newId, signAccessToken } from '#runtime';
 import { Settings } from '../../apps/audit-service/src/config';
 import { startAuditService } from '../../apps/audit-service/src/start-audit-service';
+import { runSql, startDatabaseServer } from './database-server';
 
 export const silent = createLog('spec', 'silent');
 const nobody = () => undefined;
-
-/** A Postgres that can be killed and started again on the same port, with one superuser to look behind the scenes. */
-export const startDatabaseServer = async ({ durable }: { durable: boolean }) => {
-  const dataDir = mkdtempSync(join(tmpdir(), 'spindle-spec-postgres-'));
-  let server = await startPostgres({ dataDir, durable, log: nobody });
-  const superuserUrl = (database: string) => Object.assign(new URL(server.superuserUrl), { pathname: `/${database}` }).toString();
-  return {
-    provision: (database: string): Promise<DatabaseUrls> => provisionDatabase(server.superuserUrl, database),
-    superuserUrl,
-    kill: () => server.kill(),
-    start: async () => {
-      server = await startPostgres({ dataDir, port: server.port, durable, log: nobody });
-    },
-    stop: async () => {
-      await server.stop();
-      rmSync(dataDir, { recursive: true, force: true });
-    },
-  };
-};
-
-export type DatabaseServer = Awaited<ReturnType<typeof startDatabaseServer>>;
-
-export const runSql = async <T>(url: string, text: string, values: unknown[] = []): Promise<T[]> => {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  return client
-    .query(text, values)
-    .then(({ rows }) => rows as T[])
-    .finally(() => client.end());
-};
 
 /** An audit service on a database and a message server of its own. */
 export const startTrail = async (settings: Record<string, string> = {}) => {

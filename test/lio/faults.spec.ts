@@ -5,7 +5,7 @@ import { StorageNode, wishFor } from './storage-node';
 
 jest.setTimeout(60_000);
 
-const COMMAND_MS = 6_000;
+const COMMAND_MS = 5_000;
 
 let node: StorageNode;
 let clean: string;
@@ -162,24 +162,21 @@ describe('a fault at each step leaves the node as it was', () => {
 
   const some = (...names: string[]) => STEPS.filter(([step]) => names.includes(step));
 
-  test.each(some('create-backstore', 'create-target', 'create-acl', 'create-portal', 'enable-tpg'))(
-    '%s has its effect and is refused',
-    async (step, pattern) => {
-      await behave(`after ${pattern}`);
+  test.each(some('create-backstore', 'create-acl', 'enable-tpg'))('%s has its effect and is refused', async (step, pattern) => {
+    await behave(`after ${pattern}`);
 
-      expect(await node.failure(wishFor(node.image()))).toMatchObject({ step, outcome: 'failed' });
-      expect(await node.tree()).toBe(clean);
-    },
-  );
+    expect(await node.failure(wishFor(node.image()))).toMatchObject({ step, outcome: 'failed' });
+    expect(await node.tree()).toBe(clean);
+  });
 
-  test.each(some('create-backstore', 'create-lun', 'enable-tpg'))('targetcli ends in the middle of %s', async (step, pattern) => {
+  test.each(some('create-lun', 'enable-tpg'))('targetcli ends in the middle of %s', async (step, pattern) => {
     await behave(`quit ${pattern}`);
 
     expect(await node.failure(wishFor(node.image()))).toMatchObject({ step, outcome: 'failed' });
     expect(await node.tree()).toBe(clean);
   });
 
-  test.each(some('create-target', 'create-acl', 'enable-tpg'))('%s is said to be done and has no effect', async (_, pattern) => {
+  test.each(some('create-target', 'enable-tpg'))('%s is said to be done and has no effect', async (_, pattern) => {
     await behave(`swallow ${pattern}`);
 
     expect(await node.failure(wishFor(node.image()))).toMatchObject({ outcome: 'failed' });

@@ -1,6 +1,7 @@
 import { migrate, undoLastMigration } from '#database';
 import type { DatabaseUrls } from '#embedded';
-import { intent, runSql, silent, startDatabaseServer, type DatabaseServer } from '../../../test/harness/audit-trail';
+import { intent, silent } from '../../../test/harness/audit-trail';
+import { runSql, startDatabaseServer, type DatabaseServer } from '../../../test/harness/database-server';
 import { AnonymousRefusals } from '#runtime';
 import { Settings } from './config';
 import { MIGRATIONS, SCHEMA, connectTrail } from './data-source';

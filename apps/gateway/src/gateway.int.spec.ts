@@ -45,8 +45,8 @@ interface Asked {
 }
 
 /** Answers one request on a subject as a service would, and tells what it was asked with. */
-const answerOnce = (subject: string, reply: unknown, errorStatus?: number): Promise<Asked> =>
-  new Promise((resolve) => {
+const answerOnce = async (subject: string, reply: unknown, errorStatus?: number): Promise<{ asked: Promise<Asked> }> => {
+  const asked = new Promise<Asked>((resolve) => {
     bus.nats.subscribe(subject, {
       max: 1,
       callback: (_error, message) => {
@@ -57,6 +57,10 @@ const answerOnce = (subject: string, reply: unknown, errorStatus?: number): Prom
       },
     });
   });
+  // The gateway asks over another connection: the server must know of us first.
+  await bus.nats.flush();
+  return { asked };
+};
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'spindle-gateway-'));
@@ -109,7 +113,7 @@ describe('a request that no service sees', () => {
   });
 
   it('is not refused for a body of exactly the limit', async () => {
-    const asked = answerOnce('targets.create', EXAMPLES['targets.create'].output);
+    const { asked } = await answerOnce('targets.create', EXAMPLES['targets.create'].output);
 
     await request(url)
       .post('/api/v1/targets')
@@ -155,7 +159,7 @@ describe('a request that no service sees', () => {
 
 describe('a request that a service answers', () => {
   it('reaches it as one message with who, where from and how long', async () => {
-    const asked = answerOnce('targets.restart', EXAMPLES['targets.restart'].output);
+    const { asked } = await answerOnce('targets.restart', EXAMPLES['targets.restart'].output);
 
     const response = await request(url).post('/api/v1/targets/42/restart?if_idle=true').set({
       Authorization: 'Bearer a.b.c',
@@ -181,7 +185,7 @@ describe('a request that a service answers', () => {
     ['201 when the target is there', EXAMPLES['targets.create'].output, 201],
     ['202 while it is being made', EXAMPLES['targets.create'].running, 202],
   ])('is answered %s, with where to find it', async (_what, reply, status) => {
-    void answerOnce('targets.create', reply);
+    await answerOnce('targets.create', reply);
 
     const response = await request(url).post('/api/v1/targets').send(EXAMPLES['targets.create'].input);
 
@@ -191,7 +195,7 @@ describe('a request that a service answers', () => {
   });
 
   it('is refused as the service refuses it', async () => {
-    void answerOnce('targets.create', new Refused('NODE_BUSY', { retryAfter: 7, resourceId: 'node-1' }).toProblem('r-8'), 503);
+    await answerOnce('targets.create', new Refused('NODE_BUSY', { retryAfter: 7, resourceId: 'node-1' }).toProblem('r-8'), 503);
 
     const response = await request(url).post('/api/v1/targets').set('X-Request-Id', 'r-8').send({});
 
@@ -201,7 +205,7 @@ describe('a request that a service answers', () => {
   });
 
   it('is answered INTERNAL, without the text, when the answer is none of ours', async () => {
-    void answerOnce('targets.list', { error: 'ECONNREFUSED 10.0.0.1' }, 500);
+    await answerOnce('targets.list', { error: 'ECONNREFUSED 10.0.0.1' }, 500);
 
     const response = await request(url).get('/api/v1/targets');
 
@@ -231,7 +235,7 @@ describe('the settings of one gateway', () => {
     const base = await proxied.getUrl();
     await untilConnected(base);
 
-    const asked = [answerOnce('nodes.list', {}), answerOnce('machines.list', {})];
+    const asked = [(await answerOnce('nodes.list', {})).asked, (await answerOnce('machines.list', {})).asked];
     await request(base).get('/api/v1/nodes').set('X-Forwarded-For', '203.0.113.9, 198.51.100.7');
     await request(base).get('/api/v1/machines').set('X-Forwarded-For', 'not-an-address');
 

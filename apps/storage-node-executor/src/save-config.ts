@@ -12,7 +12,7 @@ import { lostSince, parseSavedConfig, savedAsWished } from './saved-config';
 
 /** A burst that does not end is saved in between. */
 const MAX_UNSAVED_MS = 30_000;
-const FIRST_RETRY_MS = 5_000;
+const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 300_000;
 /** Targets looked at before other work gets a turn. */
 const LOOK_AT_ONCE = 25;

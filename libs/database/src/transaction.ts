@@ -60,7 +60,7 @@ const onConnection = async <T>(dataSource: DataSource, work: (runner: QueryRunne
   }
 };
 
-/** Keeps a connection on which a late answer may still arrive from going back to the pool: the pool drops ended clients. */
+/** A connection on which the server fell silent may never speak again. The pool drops ended clients, and opens another. */
 const discard = async (runner: QueryRunner): Promise<void> => {
   if (runner.isReleased) return;
   const client = (await runner.connect().catch(() => undefined)) as { end: () => Promise<void> } | undefined;
