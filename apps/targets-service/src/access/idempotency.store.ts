@@ -70,6 +70,14 @@ export const answerKey = (tx: EntityManager, { actor, key }: CommandKey, answer:
     JSON.stringify(answer),
   ]);
 
+/** Whoever has a key that is not answered keeps it for another while. */
+export const holdKey = (tx: EntityManager, { actor, key }: CommandKey, holdMs: number): Promise<unknown> =>
+  tx.query(
+    `UPDATE targets.idempotency_keys SET held_until = now() + make_interval(secs => $3)
+     WHERE actor = $1 AND key = $2 AND answer IS NULL AND held_until > now()`,
+    [actor, key, holdMs / 1_000],
+  );
+
 /** Nothing is final yet: the next use of the key may go on at once. */
 export const releaseKey = (tx: EntityManager, { actor, key }: CommandKey): Promise<unknown> =>
   tx.query('UPDATE targets.idempotency_keys SET held_until = now() WHERE actor = $1 AND key = $2', [actor, key]);

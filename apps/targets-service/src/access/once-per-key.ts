@@ -5,12 +5,13 @@ import { crashPoint } from '#runtime';
 import type { Parts } from '../parts';
 import { findTarget } from '../targets/target.store';
 import type { Caller } from './caller';
-import { answerKey, claimKey, dropKey, releaseKey, type CommandKey } from './idempotency.store';
+import { answerKey, claimKey, dropKey, holdKey, releaseKey, type CommandKey } from './idempotency.store';
 
 /** 1 to 128 printable ASCII characters. */
 const KEY = /^[\x21-\x7e]{1,128}$/;
-/** Longer than the longest wait of a caller. */
-const HOLD_MS = 40_000;
+/** A hold is renewed while its holder lives, so that a retry goes on soon after it has died. */
+const HOLD_MS = 5_000;
+const RENEW_MS = 1_500;
 
 /** @throws Refused INVALID_IDEMPOTENCY_KEY */
 export const commandKey = (secret: string, actor: string, key: string, action: string, input: unknown): CommandKey => {
@@ -52,6 +53,9 @@ const resume = async (parts: Parts, targetId: string, caller: Caller): Promise<T
 };
 
 const settle = async <R>(parts: Parts, key: CommandKey, work: () => Promise<R>): Promise<R> => {
+  const renewal = setInterval(() => {
+    inDatabase(parts.database, (tx) => holdKey(tx, key, HOLD_MS)).catch(() => undefined);
+  }, RENEW_MS);
   try {
     const answer = await work();
     const pending = (answer as Partial<TargetResponse>).operation;
@@ -63,5 +67,7 @@ const settle = async <R>(parts: Parts, key: CommandKey, work: () => Promise<R>):
     const refused = error instanceof Refused && !error.retryable;
     await inTransaction(parts.database, (tx) => (refused ? dropKey(tx, key) : releaseKey(tx, key))).catch(() => undefined);
     throw error;
+  } finally {
+    clearInterval(renewal);
   }
 };

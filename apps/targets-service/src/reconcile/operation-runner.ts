@@ -8,8 +8,8 @@ import { runOperation } from './run-operation';
 
 const POLL_MS = 500;
 /** A claim is renewed while its holder lives, so that another instance takes over soon after it has died. */
-const CLAIM_MS = 10_000;
-const RENEW_MS = 3_000;
+const CLAIM_MS = 5_000;
+const RENEW_MS = 1_500;
 
 /** What the runner must know of an operation before it claims it. */
 type Due = Pick<Target, 'id' | 'node_id'>;
