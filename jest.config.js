@@ -56,5 +56,6 @@ module.exports = {
     { ...common, displayName: 'int', testRegex: '(apps|libs)/.*\\.int\\.spec\\.ts$' },
     { ...common, displayName: 'lio', testRegex: 'test/lio/.*\\.spec\\.ts$' },
     { ...common, displayName: 'e2e', testRegex: 'test/e2e/.*\\.spec\\.ts$' },
+    { ...common, displayName: 'chaos', testRegex: 'test/chaos/.*\\.spec\\.ts$' },
   ],
 };

@@ -17,6 +17,7 @@ const RUNS = [
   { name: 'unit and int', args: ['--selectProjects', 'unit', 'int', '--maxWorkers', '2'] },
   { name: 'lio', args: ['--selectProjects', 'lio', '--runInBand'] },
   { name: 'e2e', args: ['--selectProjects', 'e2e', '--runInBand'] },
+  { name: 'chaos', args: ['--selectProjects', 'chaos', '--runInBand'] },
 ];
 
 const total = { passed: 0, failed: 0, suitesFailed: 0 };

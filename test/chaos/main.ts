@@ -1,0 +1,118 @@
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { projectRoot } from '#embedded';
+import { startSpindleForTests, type SpindleForTests } from '../harness/spindle-for-tests';
+import { FAULTS, type Fault } from './faults';
+import type { Place } from './traffic';
+import { report, table } from './report';
+import { makePlaces, runOnce, type Result } from './run';
+
+const USAGE = `npm run chaos -- [options]
+  --points a,b      faults to run, by name or by what their names begin with; default: all
+  --seeds N         runs of each, with the seeds 1 to N; default 1
+  --seed N          this seed only: replays a run
+  --resume          skip the runs whose result is there
+  --report          write docs/chaos-report.md from all results
+  --list            name the faults
+  --planted-bugs    plant known bugs, one at a time, and see that each is caught; [names] for some of them`;
+
+const root = projectRoot();
+const folder = join(root, '.spindle/chaos/results');
+const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+interface Running {
+  spindle: SpindleForTests;
+  places: Place[];
+}
+
+/** @returns the exit code: 1 when something was violated, or a run broke. */
+export const main = async (argv: string[], commit: string): Promise<number> => {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      points: { type: 'string' },
+      seeds: { type: 'string', default: '1' },
+      seed: { type: 'string' },
+      resume: { type: 'boolean', default: false },
+      report: { type: 'boolean', default: false },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) say(USAGE);
+  if (values.list) for (const { name } of FAULTS) say(name);
+  if (values.help || values.list) return 0;
+  const wanted = values.points?.split(',');
+  const faults = FAULTS.filter(({ name }) => !wanted || wanted.some((word) => name === word || name.startsWith(`${word}.`)));
+  const seeds = values.seed ? [Number(values.seed)] : [...Array(Number(values.seeds))].map((_, at) => at + 1);
+  mkdirSync(folder, { recursive: true });
+  const results = await runAll(faults, seeds, values.resume);
+  say(table(results));
+  if (values.report) writeFileSync(join(root, 'docs/chaos-report.md'), report(allResults(), commit));
+  return results.some(({ violations }) => violations.length > 0) ? 1 : 0;
+};
+
+const fileOf = (fault: Fault, seed: number): string => join(folder, `${fault.name}-${seed}.json`);
+
+const allResults = (): Result[] => {
+  const order = FAULTS.map(({ name }) => name);
+  return readdirSync(folder)
+    .filter((name) => name.endsWith('.json'))
+    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Result)
+    .sort((a, b) => order.indexOf(a.fault) - order.indexOf(b.fault) || a.seed - b.seed);
+};
+
+/** One Spindle for all of them; a run that breaks, or that leaves something behind, ends it, and the next run gets a new one. */
+const runAll = async (faults: Fault[], seeds: number[], resume: boolean): Promise<Result[]> => {
+  const results: Result[] = [];
+  let running: Running | undefined;
+  try {
+    for (const seed of seeds)
+      for (const fault of faults) {
+        if (resume && existsSync(fileOf(fault, seed))) {
+          results.push(JSON.parse(readFileSync(fileOf(fault, seed), 'utf8')) as Result);
+          continue;
+        }
+        running ??= await boot();
+        const result = await runOnce(running.spindle, running.places, fault, seed).catch(brokenRun(fault, seed));
+        writeFileSync(fileOf(fault, seed), `${JSON.stringify(result, null, 2)}\n`);
+        results.push(result);
+        tell(result);
+        if (result.violations.length > 0) {
+          await running.spindle.end();
+          running = undefined;
+        }
+      }
+  } finally {
+    await running?.spindle.end();
+  }
+  return results;
+};
+
+const boot = async (): Promise<Running> => {
+  const spindle = await startSpindleForTests('chaos');
+  return { spindle, places: await makePlaces(spindle) };
+};
+
+const brokenRun =
+  (fault: Fault, seed: number) =>
+  (error: unknown): Result => ({
+    fault: fault.name,
+    seed,
+    struck: false,
+    violations: [{ kind: 'late', what: `the run broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}` }],
+    commands: 0,
+    retries: 0,
+    recoveryMs: null,
+    answerMs: null,
+    tookMs: 0,
+  });
+
+const tell = ({ fault, seed, struck, violations, recoveryMs, answerMs, tookMs, commands, retries }: Result): void => {
+  say(
+    `${violations.length === 0 ? 'ok ' : 'BAD'} ${fault} seed ${seed}: ${struck ? 'struck' : 'NOT STRUCK'}, ${commands} commands, ` +
+      `${retries} retries, recovery ${recoveryMs ?? '-'} ms, last answer ${answerMs ?? '-'} ms, ${(tookMs / 1_000).toFixed(1)} s`,
+  );
+  for (const { kind, what } of violations) say(`    ${kind}: ${what}`);
+};

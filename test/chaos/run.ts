@@ -1,0 +1,170 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { SpindleForTests } from '../harness/spindle-for-tests';
+import { checkHistory } from './check-history';
+import type { Fault } from './faults';
+import type { Facts, Violation } from './history';
+import { observe, observeKernel, streamEnd, targetsSince } from './observe';
+import { Prng, seedOf } from './prng';
+import { Traffic, type Place } from './traffic';
+
+export interface Result {
+  fault: string;
+  seed: number;
+  /** False: the traffic never came by the crash point. */
+  struck: boolean;
+  violations: Violation[];
+  commands: number;
+  retries: number;
+  /** From the moment at which what was hurt is ready until all that was under way then is done, published and recorded. */
+  recoveryMs: number | null;
+  /** From the same moment until the last client that was waiting then has its answer. */
+  answerMs: number | null;
+  tookMs: number;
+}
+
+const RECOVERY_LIMIT_MS = 90_000;
+const MACHINES = 5;
+
+/** Machines and images that every run uses anew. The last two share one read-only image. */
+export const makePlaces = async (spindle: SpindleForTests): Promise<Place[]> => {
+  const shared = await spindle.image({ read_only: true });
+  const places: Place[] = [];
+  for (let at = 0; at < MACHINES; at++)
+    places.push({ machine: await spindle.machine(), image: at < MACHINES - 2 ? await spindle.image() : shared });
+  return places;
+};
+
+/** One fault under one seed's traffic, and what the history says afterwards. Leaves a clean node behind, or throws. */
+export const runOnce = async (spindle: SpindleForTests, places: Place[], fault: Fault, seed: number): Promise<Result> => {
+  const began = Date.now();
+  const prng = new Prng(seedOf(fault.name, seed));
+  let busy = true;
+  const strike = { spindle, prng: prng.fork(), busy: () => busy };
+  const token = await logIn(spindle); // before anything is armed, since it passes by crash points too
+  await fault.arm?.(strike);
+  const [{ now }] = (await spindle.sql<{ now: Date }>('SELECT now() AS now')) as [{ now: Date }];
+  const streamStart = await streamEnd(spindle);
+  const clients = new Traffic(spindle, places, token, `${fault.name}-${seed}-${began}`, prng.fork());
+  const traffic = clients.run().finally(() => (busy = false));
+  const struck = await fault.strike(strike);
+  const readyAt = Date.now();
+  const recoveryMs = await recovered(spindle, now);
+  await traffic;
+  const waited = clients.operations.filter(({ settledAt }) => settledAt > readyAt);
+  const settled = await untilQuiet(spindle, now);
+  const since = { since: now, streamStart, streamWiped: fault.wipesStream ?? false, operations: clients.operations };
+  const facts = await untilWithout(() => observe(spindle, since));
+  const violations: Violation[] = [
+    ...(settled && recoveryMs !== null ? [] : [{ kind: 'late' as const, what: `not recovered within ${RECOVERY_LIMIT_MS / 1_000} s` }]),
+    ...checkHistory(facts),
+    ...(await cleanUp(spindle, token, now)),
+  ];
+  return {
+    fault: fault.name,
+    seed,
+    struck,
+    violations,
+    commands: clients.operations.length,
+    retries: clients.operations.reduce((sum, { attempts }) => sum + attempts - 1, 0),
+    recoveryMs,
+    answerMs: firstAnswers(waited, readyAt),
+    tookMs: Date.now() - began,
+  };
+};
+
+/** Of those that had begun before, each client's first; what it asked for later is work, not recovery. */
+const firstAnswers = (operations: Facts['operations'], readyAt: number): number | null => {
+  const first = new Map<string, number>();
+  for (const { machine, settledAt } of operations) first.set(machine, Math.min(first.get(machine) ?? Infinity, settledAt));
+  return first.size === 0 ? null : Math.max(...first.values()) - readyAt;
+};
+
+const logIn = async (spindle: SpindleForTests): Promise<string> => {
+  const { username, password } = spindle.endpoints;
+  for (const until = Date.now() + 20_000; ; await sleep(200)) {
+    const answer = await spindle
+      .http<{ access_token?: string }>('POST', 'auth/login', { username, password }, { token: null })
+      .catch(() => undefined);
+    if (answer?.body.access_token) return answer.body.access_token;
+    // before the traffic nothing may have died yet: then the fault harness itself is at fault
+    if (Date.now() > until) throw new Error(`nobody can log in: ${JSON.stringify(answer?.body)}`);
+  }
+};
+
+/** Resolves with the time until what was under way at the call is done in every place that remembers it, or null. */
+const recovered = async (spindle: SpindleForTests, since: Date): Promise<number | null> => {
+  const began = Date.now();
+  const [start] = await persistent(() =>
+    spindle.sql<{ position: string; open: { id: string; generation: number }[] }>(
+      `SELECT coalesce(max(position), 0) AS position,
+              (SELECT coalesce(json_agg(json_build_object('id', id, 'generation', generation)), '[]') FROM targets.targets
+               WHERE operation IS NOT NULL AND created_at >= $1) AS open
+       FROM targets.outbox`,
+      [since],
+    ),
+  );
+  const { position, open } = start!;
+  while (Date.now() - began < RECOVERY_LIMIT_MS) {
+    const [left] = await persistent(() =>
+      spindle.sql<{ count: number }>(
+        `SELECT ((SELECT count(*) FROM targets.outbox WHERE published_at IS NULL AND position <= $1)
+               + (SELECT count(*) FROM targets.outbox o WHERE subject LIKE 'audit-intent.%' AND position <= $1 AND created_at >= $2
+                  AND NOT EXISTS (SELECT FROM audit.entries e WHERE e.id = o.message_id))
+               + (SELECT count(*) FROM targets.targets t JOIN json_to_recordset($3) AS w(id uuid, generation int)
+                  ON w.id = t.id AND w.generation = t.generation WHERE operation IS NOT NULL))::int AS count`,
+        [position, since, JSON.stringify(open)],
+      ),
+    );
+    if (left!.count === 0 && (await kernelHasAll(spindle, since))) return Date.now() - began;
+    await sleep(100);
+  }
+  return null;
+};
+
+const kernelHasAll = async (spindle: SpindleForTests, since: Date): Promise<boolean> => {
+  const rows = await persistent(() => targetsSince(spindle, since));
+  const active = rows.filter(({ status, operation }) => status === 'ACTIVE' && operation === null);
+  if (active.length === 0) return true;
+  const { targets } = await observeKernel(spindle);
+  return active.every(({ iqn }) => targets.some((found) => found.iqn === iqn && found.enabled));
+};
+
+/** Nothing is under way any more, anywhere. */
+const untilQuiet = async (spindle: SpindleForTests, since: Date): Promise<boolean> => {
+  for (const until = Date.now() + RECOVERY_LIMIT_MS; Date.now() < until; await sleep(100)) {
+    const rows = await persistent(() => targetsSince(spindle, since));
+    if (rows.some(({ operation }) => operation !== null)) continue;
+    if ((await recovered(spindle, since)) !== null) return true;
+  }
+  return false;
+};
+
+/** The executor's journal and JetStream's last message may come a moment after Postgres knows: looked at again before it is held against them. */
+const untilWithout = async (look: () => Promise<Facts>): Promise<Facts> => {
+  for (let attempt = 1; ; attempt++) {
+    const facts = await look();
+    if (attempt === 10 || checkHistory(facts).length === 0) return facts;
+    await sleep(500);
+  }
+};
+
+/** Deletes what the run made, and says what is left all the same. */
+const cleanUp = async (spindle: SpindleForTests, token: string, since: Date): Promise<Violation[]> => {
+  const rows = await targetsSince(spindle, since);
+  for (const { id } of rows.filter(({ status }) => status !== 'INACTIVE'))
+    await spindle.http('DELETE', `targets/${id}`, undefined, { token });
+  await untilQuiet(spindle, since);
+  const kernel = await observeKernel(spindle);
+  const left = [...kernel.targets.map(({ iqn }) => iqn), ...kernel.backstores];
+  return left.map((name) => ({ kind: 'orphaned' as const, what: `${name} is still there after everything was deleted` }));
+};
+
+const persistent = async <T>(look: () => Promise<T>): Promise<T> => {
+  for (const until = Date.now() + 30_000; ; await sleep(100)) {
+    try {
+      return await look();
+    } catch (error) {
+      if (Date.now() > until) throw error;
+    }
+  }
+};
