@@ -2,7 +2,18 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ApplyReply, InspectImageReply, NodeReport, NodeStatusReply, Refused, nodeSubject, type NodeVerb } from '#contracts';
+import {
+  ApplyReply,
+  InspectImageReply,
+  NodeReport,
+  NodeStatusReply,
+  Refused,
+  WishesRequest,
+  nodeSubject,
+  type NodeReportReply,
+  type NodeVerb,
+  type WishesReply,
+} from '#contracts';
 import { projectRoot, startNats, startStorageLab, type RunningNats, type StorageLab, type StorageLabOptions } from '#embedded';
 import { ask, connectBus, type Bus } from '#messaging';
 import { createLog, newId } from '#runtime';
@@ -10,6 +21,9 @@ import { createLog, newId } from '#runtime';
 const NODE_ID = 'node-under-test';
 export const IMAGE_BYTES = 8 * 1024 * 1024;
 export const PREFIX = 'iqn.2025-01.io.spindle';
+
+/** This process is the node's writer. */
+export const GRANTED: NodeReportReply = { accepted: true, lease_ms: 10_000, reason: null };
 
 export type Wish = ReturnType<typeof wishFor>;
 
@@ -25,12 +39,17 @@ export const wishFor = (image: { id: string; file: string }, more: { readOnly?: 
     lun: 0,
     disk: { disk_id: image.id, image_file: image.file, size_bytes: IMAGE_BYTES, read_only: more.readOnly ?? false },
     if_idle: false,
+    confirmed: false,
   };
 };
 
 /** One storage lab with the built executor in it, and NATS beside it: what these tests speak with is what targets-service speaks with. */
 export class StorageNode {
   readonly reports: NodeReport[] = [];
+  /** What reports are answered with: null is nothing at all. */
+  answer: NodeReportReply | null = GRANTED;
+  /** The whole wish of the node, as far as a test says; null is no answer. */
+  wishes: Wish[] | null = [];
 
   private constructor(
     public lab: StorageLab,
@@ -63,7 +82,7 @@ export class StorageNode {
     const log = createLog('test', 'silent');
     const bus = await connectBus('test', { NATS_URL: nats.url, NATS_USER: 'test', NATS_PASSWORD: 'of-this-test-only' }, log);
     const node = new StorageNode(lab, options, nats, bus, dir);
-    node.collectReports();
+    node.actAsTargetsService();
     await node.startExecutor();
     return node;
   }
@@ -157,11 +176,23 @@ export class StorageNode {
     return reply.parse(await ask(this.bus, nodeSubject(NODE_ID, verb), body, { context: {}, timeoutMs: 60_000 }));
   }
 
-  private collectReports(): void {
+  private actAsTargetsService(): void {
     this.bus.nats.subscribe(nodeSubject(NODE_ID, 'report'), {
       callback: (_, message) => {
         this.reports.push(NodeReport.parse(message.json()));
-        message.respond('{"accepted":true}');
+        if (this.answer) message.respond(JSON.stringify(this.answer));
+      },
+    });
+    this.bus.nats.subscribe(nodeSubject(NODE_ID, 'wishes'), {
+      callback: (_, message) => {
+        if (!this.wishes) return;
+        // two a page, so that there is more than one
+        const { after } = WishesRequest.parse(message.json());
+        const rest = this.wishes
+          .toSorted((a, b) => a.target_id.localeCompare(b.target_id))
+          .filter(({ target_id }) => after === null || target_id > after);
+        const page: WishesReply = { wishes: rest.slice(0, 2), next: rest.length > 2 ? rest[1]!.target_id : null };
+        message.respond(JSON.stringify(page));
       },
     });
   }

@@ -1,13 +1,19 @@
 import { Refused, errorFacts, type ApplyReply, type ErrorCode, type TargetWish } from '#contracts';
 import type { Logger } from '#runtime';
+import { imageRootIsMounted } from './check-node';
 import { unusableBacking } from './inspect-image';
 import type { Journal, JournalEntry } from './journal';
 import { UnsafeName, backstoreName } from './lio/target-names';
 import { desiredTarget, type DesiredTarget, type Seen } from './lio/target-state';
 import { ChangeFailed, type TargetcliAdapter } from './lio/targetcli.adapter';
+import type { NodeLease } from './node-lease';
 import { mustBeRemade, planAbsent, planPresent } from './plan-target';
 
 export interface ApplyParts {
+  /** Without it nothing is changed. */
+  nodeLease: NodeLease;
+  /** IMAGE_ROOT_IS_MOUNT */
+  imageRootIsMount: boolean;
   adapter: TargetcliAdapter;
   journal: Journal;
   log: Pick<Logger, 'info' | 'warn'>;
@@ -37,12 +43,13 @@ const failed = (code: ErrorCode, step: string, hint?: string, outcome: 'failed' 
 });
 
 /**
- * Brings one target to its wish: look -> plan -> run -> read back -> report (the middle three in the adapter). Called by the
+ * Brings one target to its wish, if the node is ours: look -> plan -> run -> read back -> report (the middle three in the adapter). Called by the
  * node's queue only, one at a time. The same wish again changes nothing and starts no process.
  * @throws Refused STALE_GENERATION, TARGET_IN_USE, NODE_BUSY or NODE_WEDGED, with nothing changed.
  */
-export const applyTarget = async (wish: TargetWish, parts: ApplyParts): Promise<ApplyReply> => {
+export const applyTarget = async (wish: TargetWish, parts: ApplyParts, requestId?: string): Promise<ApplyReply> => {
   const { journal, log } = parts;
+  parts.nodeLease.mustHold();
   const seen = journal.get(wish.target_id);
   if (seen && wish.generation < seen.wish.generation) throw new Refused('STALE_GENERATION');
   const began = performance.now();
@@ -52,7 +59,7 @@ export const applyTarget = async (wish: TargetWish, parts: ApplyParts): Promise<
   });
   const ms = Math.round(performance.now() - began);
   log.info(
-    { target_id: wish.target_id, generation: wish.generation, state: wish.state, ...outcome, ms },
+    { request_id: requestId, target_id: wish.target_id, generation: wish.generation, state: wish.state, ...outcome, ms },
     outcome.outcome === 'done' ? 'a wish is met' : 'a wish is not met',
   );
   return { target_id: wish.target_id, generation: wish.generation, ...outcome };
@@ -61,7 +68,7 @@ export const applyTarget = async (wish: TargetWish, parts: ApplyParts): Promise<
 const applyPresent = async (wish: TargetWish, parts: ApplyParts): Promise<Outcome> => {
   const { adapter, journal } = parts;
   const desired = desire(wish, parts);
-  const check = ownershipOf(desired.iqn, desired.backstore, journal);
+  const check = ownershipOf(wish, desired.backstore, journal);
   const before = adapter.getTargetStatus(desired.iqn, desired.backstore);
   check(before);
   if (planPresent(desired, before).length === 0) {
@@ -69,6 +76,8 @@ const applyPresent = async (wish: TargetWish, parts: ApplyParts): Promise<Outcom
     return done();
   }
   refuseSharing(wish, desired, before, parts);
+  if (parts.imageRootIsMount && !imageRootIsMounted(adapter.settings.imageRoot))
+    throw new CannotApply('BACKING_FILE_UNUSABLE', 'create-backstore', 'The image folder is not mounted.');
   const unusable = unusableBacking(desired.file, desired.sizeBytes);
   if (unusable) throw new CannotApply(unusable, 'create-backstore');
   const previous = journal.get(wish.target_id);
@@ -85,8 +94,8 @@ const applyPresent = async (wish: TargetWish, parts: ApplyParts): Promise<Outcom
 const applyAbsent = async (wish: TargetWish, parts: ApplyParts): Promise<Outcome> => {
   const { adapter, journal } = parts;
   const name = backstoreName(wish.disk.disk_id);
-  const backstore = journal.ownsBackstore(name) ? name : null;
-  const owned = ownershipOf(wish.iqn, backstore, journal);
+  const backstore = wish.confirmed || journal.ownsBackstore(name) ? name : null;
+  const owned = ownershipOf(wish, backstore, journal);
   let disconnected = 0;
   const check = (seen: Seen) => {
     owned(seen);
@@ -127,13 +136,17 @@ const settleFailure = (error: unknown, wish: TargetWish, previous: JournalEntry 
     },
     'a step failed',
   );
-  if (!undone) return failed(fault.code === 'NODE_WEDGED' ? 'NODE_WEDGED' : 'UNDO_FAILED', fault.step, fault.hint, 'unknown');
+  const stopped = fault.code === 'NODE_WEDGED' || fault.code === 'NODE_BUSY';
+  if (!undone) return failed(stopped ? fault.code : 'UNDO_FAILED', fault.step, fault.hint, 'unknown');
   // what was there already is somebody else's, whatever the journal said when we began
   const foreign = (step: string) => fault.kind === 'exists' && fault.step === step;
   const stands = adapter.tree.target(wish.iqn) !== null && !foreign('create-target');
   const { generation } = wish;
+  // a restore that failed leaves the target wished for, so that it shows as missing; also when the journal was lost
+  const before = previous ?? (wish.confirmed && wish.state === 'present' ? { phase: 'present' as const, wish } : undefined);
+  const restored = before?.phase === 'present' && before.wish.generation === generation && wish.state === 'present';
   journal.settle(
-    stands && previous ? { phase: 'present', wish: { ...previous.wish, generation } } : { phase: 'absent', wish },
+    before && (stands || restored) ? { phase: 'present', wish: { ...before.wish, generation } } : { phase: 'absent', wish },
     adapter.tree.backstore(backstoreName(wish.disk.disk_id)) !== null && !foreign('create-backstore'),
   );
   return failed(fault.code, fault.step, fault.hint);
@@ -150,8 +163,11 @@ const desire = (wish: TargetWish, { adapter }: ApplyParts): DesiredTarget => {
 };
 
 /** Decided once, before the journal is written: from then on it would call ours what may not be. */
-const ownershipOf = (iqn: string, backstore: string | null, journal: Journal): ((seen: Seen) => void) => {
-  const ours = { target: journal.ownsTarget(iqn), backstore: backstore !== null && journal.ownsBackstore(backstore) };
+const ownershipOf = ({ iqn, confirmed }: TargetWish, backstore: string | null, journal: Journal): ((seen: Seen) => void) => {
+  const ours = {
+    target: confirmed || journal.ownsTarget(iqn),
+    backstore: confirmed || (backstore !== null && journal.ownsBackstore(backstore)),
+  };
   return (seen) => {
     if (seen.target && !ours.target) throw new CannotApply('FOREIGN_OBJECT', 'create-target', `There is a target ${iqn}.`);
     if (seen.backstore && !ours.backstore)
@@ -165,8 +181,8 @@ const ownershipOf = (iqn: string, backstore: string | null, journal: Journal): (
  */
 const refuseSharing = (wish: TargetWish, desired: DesiredTarget, seen: Seen, { journal, adapter }: ApplyParts): void => {
   const others = journal
-    .live()
-    .filter((other) => other.wish.disk.disk_id === wish.disk.disk_id && other.wish.target_id !== wish.target_id)
+    .liveOn(wish.disk.disk_id)
+    .filter((other) => other.wish.target_id !== wish.target_id)
     .filter((other) => adapter.tree.target(other.wish.iqn) !== null);
   if (others.length === 0) return;
   const writable = !wish.disk.read_only || others.some((other) => !other.wish.disk.read_only);

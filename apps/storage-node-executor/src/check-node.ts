@@ -72,6 +72,9 @@ const missingMounts = (path: string): string[] => {
     .filter((point) => point.startsWith('/') && point !== '/' && covers(point, path) && !mounted.has(point));
 };
 
+/** Whether the images' own file system is there: another one than that of /, and none of fstab missing in between. */
+export const imageRootIsMounted = (root: string): boolean => mountOf(root).path !== '/' && missingMounts(root).length === 0;
+
 const writable = (path: string): boolean => {
   try {
     accessSync(path, constants.W_OK);
@@ -86,7 +89,7 @@ const imageRootChecks = ({ IMAGE_ROOT: root, IMAGE_ROOT_IS_MOUNT: mustBeMount }:
   if (!stat?.isDirectory()) return [check('image-root', false, `${root} is not a folder`, `Create ${root}, or set IMAGE_ROOT.`)];
   const mount = mountOf(root);
   const missing = missingMounts(root);
-  const mounted = missing.length === 0 && !(mustBeMount && mount.path === '/');
+  const mounted = mustBeMount ? imageRootIsMounted(root) : missing.length === 0;
   return [
     check('image-root', true, root, ''),
     check(

@@ -49,7 +49,9 @@ export const Settings = z.object({
     .describe('Folder of the disk images. Mounted before this service starts.'),
   IMAGE_ROOT_IS_MOUNT: setting
     .flag(false)
-    .describe('true: IMAGE_ROOT must lie on a file system other than that of /, else the node is reported as not ready.'),
+    .describe(
+      'true: while IMAGE_ROOT lies on the file system of /, or a mount of fstab on its way is missing, no target is made or restored.',
+    ),
   STATE_DIR: setting.text('/var/lib/spindle').describe('Folder of the journal and of targetcli’s preferences; private to this service.'),
   SAVED_CONFIG_FILE: setting
     .text('/etc/rtslib-fb-target/saveconfig.json')
@@ -58,6 +60,13 @@ export const Settings = z.object({
   QUEUE_LIMIT: setting.wholeNumber(500, 1, 100_000).describe('Wishes that may wait for their turn.'),
   QUEUE_WAIT_MS: setting.wholeNumber(60_000, 1_000, 600_000).describe('Longest time that a wish waits for its turn, milliseconds.'),
   REPORT_INTERVAL_MS: setting.wholeNumber(2_000, 200, 60_000).describe('Time between two reports of this node, milliseconds.'),
+  DRIFT_SCAN_MS: setting
+    .wholeNumber(10_000, 500, 3_600_000)
+    .describe('Time in which all targets are compared with their wishes once, milliseconds.'),
+  DRIFT_POLICY: z
+    .enum(['report', 'repair'])
+    .default('repair')
+    .describe('What is done about a target that differs from its wish: report tells of it, repair sends the wish again as well.'),
   ...commonSettings,
   ...healthSettings(3003),
 });

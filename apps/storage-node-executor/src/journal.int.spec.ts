@@ -20,6 +20,7 @@ const wish = (n: number, generation = 1, state: 'present' | 'absent' = 'present'
   lun: 0,
   disk: { disk_id: id(1_000 + n), image_file: 'a.img', size_bytes: 512, read_only: false },
   if_idle: false,
+  confirmed: false,
 });
 const backstore = (n: number) => `spindle-${id(1_000 + n)}`;
 
@@ -44,6 +45,53 @@ test('a backstore that is still shown stays ours when its target goes', () => {
   journal.settle({ phase: 'absent', wish: wish(1, 2, 'absent') }, true);
 
   expect(Journal.open(dir).ownsBackstore(backstore(1))).toBe(true);
+});
+
+test('a backstore that a target of ours shows becomes ours again after the journal was lost', () => {
+  const journal = Journal.open(dir);
+  journal.settle({ phase: 'present', wish: wish(1) }, true);
+
+  expect([journal.ownsTarget(wish(1).iqn), Journal.open(dir).ownsBackstore(backstore(1))]).toEqual([true, true]);
+});
+
+test('what is settled again as it was is not written again', () => {
+  const journal = Journal.open(dir);
+  journal.settle({ phase: 'present', wish: wish(1) }, true);
+  const before = readFileSync(join(dir, 'journal.ndjson'), 'utf8');
+
+  journal.settle({ phase: 'present', wish: wish(1) }, true);
+
+  expect(readFileSync(join(dir, 'journal.ndjson'), 'utf8')).toBe(before);
+});
+
+test('the targets of a name and of a disk are those that the last lines say', () => {
+  const journal = Journal.open(dir);
+  const shared = (n: number) => ({ ...wish(n), disk: wish(1).disk });
+  [1, 2, 3].forEach((n) => journal.settle({ phase: 'present', wish: shared(n) }, true));
+  journal.settle({ phase: 'absent', wish: { ...shared(2), generation: 2 } }, true);
+
+  const again = Journal.open(dir);
+
+  expect([journal, again].map((one) => one.liveOn(id(1_001)).map(({ wish: { iqn } }) => iqn))).toEqual([
+    [wish(1).iqn, wish(3).iqn],
+    [wish(1).iqn, wish(3).iqn],
+  ]);
+  expect([again.byName(wish(2).iqn)?.phase, again.byName(wish(3).iqn)?.phase, again.byName('iqn.2025-01.io.other:x')]).toEqual([
+    'absent',
+    'present',
+    undefined,
+  ]);
+});
+
+test('what a journal costs does not grow with the targets in it', () => {
+  const journal = Journal.open(dir);
+  for (let n = 1; n <= 5_000; n++) journal.settle({ phase: 'present', wish: wish(n) }, true);
+
+  const began = performance.now();
+  for (let n = 1; n <= 5_000; n++) if (!journal.ownsTarget(wish(n).iqn) || journal.liveOn(id(1_000 + n)).length !== 1) throw new Error();
+
+  // 5,000 times through all of them takes seconds
+  expect(performance.now() - began).toBeLessThan(500);
 });
 
 test('a line that power cut short is as if it had not been written', () => {

@@ -1,9 +1,10 @@
 import { appendFileSync, closeSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { TargetWish } from '#contracts';
 import { crashPoint } from '#runtime';
-import { backstoreName } from './lio/target-names';
+import { backstoreName, diskOfBackstore } from './lio/target-names';
 
 /** What was last begun for a target. `changing`: begun, and neither done nor undone as far as the journal knows. */
 const JournalEntry = z.object({ phase: z.enum(['changing', 'present', 'absent']), wish: TargetWish });
@@ -28,12 +29,34 @@ const parseLine = (text: string): JournalLine | null => {
   }
 };
 
+/** Which targets have a name or a disk: every wish asks, so the answer must not cost more when there are more targets. */
+class Index {
+  private readonly ids = new Map<string, Set<string>>();
+
+  add(key: string, id: string): void {
+    const ids = this.ids.get(key);
+    if (ids) ids.add(id);
+    else this.ids.set(key, new Set([id]));
+  }
+
+  remove(key: string, id: string): void {
+    const ids = this.ids.get(key);
+    if (ids?.delete(id) && ids.size === 0) this.ids.delete(key);
+  }
+
+  get(key: string): string[] {
+    return [...(this.ids.get(key) ?? [])];
+  }
+}
+
 /**
  * Remembers on disk which LIO objects are ours, and the newest generation of each target. An object that is not named here is
  * foreign whatever it is called, so a lost journal makes the executor touch too little, never too much.
  */
 export class Journal {
   private readonly entries = new Map<string, JournalEntry>();
+  private readonly byIqn = new Index();
+  private readonly byDisk = new Index();
   private readonly backstores = new Set<string>();
   private lines = 0;
 
@@ -65,8 +88,25 @@ export class Journal {
     return [...this.entries.values()].filter(({ phase }) => phase !== 'absent');
   }
 
+  /** Targets that were taken away, as far as they are remembered. */
+  absent(): JournalEntry[] {
+    return [...this.entries.values()].filter(({ phase }) => phase === 'absent');
+  }
+
+  /** Those that are there, or may be, on one disk. */
+  liveOn(diskId: string): JournalEntry[] {
+    return this.entriesOf(this.byDisk.get(diskId)).filter(({ phase }) => phase !== 'absent');
+  }
+
+  /** The target of this name that is there, or may be; else one that was taken away. */
+  byName(iqn: string): JournalEntry | undefined {
+    const entries = this.entriesOf(this.byIqn.get(iqn));
+    return entries.find(({ phase }) => phase !== 'absent') ?? entries[0];
+  }
+
   ownsTarget(iqn: string): boolean {
-    return this.live().some(({ wish }) => wish.iqn === iqn);
+    const entry = this.byName(iqn);
+    return entry !== undefined && entry.phase !== 'absent';
   }
 
   ownsBackstore(name: string): boolean {
@@ -75,11 +115,12 @@ export class Journal {
 
   /** Whether an object that the saved configuration still has was taken away by us, on purpose. */
   removedTarget(iqn: string): boolean {
-    return this.absent().some(({ wish }) => wish.iqn === iqn) && !this.ownsTarget(iqn);
+    return this.byName(iqn)?.phase === 'absent';
   }
 
   removedBackstore(name: string): boolean {
-    return !this.ownsBackstore(name) && this.absent().some(({ wish }) => backstoreName(wish.disk.disk_id) === name);
+    if (this.ownsBackstore(name)) return false;
+    return this.entriesOf(this.byDisk.get(diskOfBackstore(name))).some(({ phase }) => phase === 'absent');
   }
 
   /** On disk before it returns: what is begun now is ours even if we are killed in the middle. */
@@ -92,13 +133,17 @@ export class Journal {
 
   /**
    * How it ended. Not forced to disk: a line lost to a power cut leaves `changing`, which the next wish settles.
-   * @param backstoreIsThere whether configfs still shows it; one that is gone is no longer ours.
+   * @param backstoreIsThere whether configfs still shows it; one that is gone is no longer ours, and one that a target of ours
+   * shows is ours also when an earlier journal, which was lost, said so.
    */
   settle(entry: JournalEntry, backstoreIsThere: boolean): void {
     const name = backstoreName(entry.wish.disk.disk_id);
-    const lines: JournalLine[] = [{ target: entry }];
-    if (!backstoreIsThere && this.backstores.has(name)) lines.push({ backstore: { name, ours: false } });
-    this.append(lines, false);
+    const ours = this.backstores.has(name);
+    const lines: JournalLine[] = [];
+    if (!isDeepStrictEqual(entry, this.entries.get(entry.wish.target_id))) lines.push({ target: entry });
+    if (!backstoreIsThere && ours) lines.push({ backstore: { name, ours: false } });
+    if (backstoreIsThere && !ours && entry.phase === 'present') lines.push({ backstore: { name, ours: true } });
+    if (lines.length > 0) this.append(lines, false);
     crashPoint('executor.result-journalled');
   }
 
@@ -107,16 +152,27 @@ export class Journal {
     this.write(this.path, 'a', '');
   }
 
-  private absent(): JournalEntry[] {
-    return [...this.entries.values()].filter(({ phase }) => phase === 'absent');
+  private entriesOf(ids: string[]): JournalEntry[] {
+    return ids.flatMap((id) => this.entries.get(id) ?? []);
+  }
+
+  private forget(targetId: string): void {
+    const entry = this.entries.get(targetId);
+    if (!entry) return;
+    this.entries.delete(targetId);
+    this.byIqn.remove(entry.wish.iqn, targetId);
+    this.byDisk.remove(entry.wish.disk.disk_id, targetId);
   }
 
   private remember(line: JournalLine): void {
     this.lines++;
     if ('target' in line) {
       // in order of the last change, so that the oldest can be forgotten
-      this.entries.delete(line.target.wish.target_id);
-      this.entries.set(line.target.wish.target_id, line.target);
+      const { target_id, iqn, disk } = line.target.wish;
+      this.forget(target_id);
+      this.entries.set(target_id, line.target);
+      this.byIqn.add(iqn, target_id);
+      this.byDisk.add(disk.disk_id, target_id);
     } else if (line.backstore.ours) this.backstores.add(line.backstore.name);
     else this.backstores.delete(line.backstore.name);
   }
@@ -130,7 +186,7 @@ export class Journal {
   }
 
   private compact(): void {
-    for (const { wish } of this.absent().slice(0, -MAX_ABSENT)) this.entries.delete(wish.target_id);
+    for (const { wish } of this.absent().slice(0, -MAX_ABSENT)) this.forget(wish.target_id);
     const lines: JournalLine[] = [
       ...[...this.entries.values()].map((target) => ({ target })),
       ...[...this.backstores].map((name) => ({ backstore: { name, ours: true } })),

@@ -1,10 +1,12 @@
 import type { Logger } from '#runtime';
 import { applyTarget } from './apply-target';
 import type { Settings } from './config';
+import { DriftScan } from './drift-scan';
 import { Journal } from './journal';
 import { ConfigfsTree } from './lio/configfs';
 import { TargetcliLease } from './lio/targetcli-lease';
 import { TargetcliAdapter } from './lio/targetcli.adapter';
+import { NodeLease } from './node-lease';
 import { NodeQueue } from './node-queue';
 import { ConfigSaver } from './save-config';
 
@@ -15,12 +17,15 @@ const OBJECTS_PER_TARGET = 4;
 
 /** What works on this node; made once, at start. */
 export class NodeParts {
+  /** Whether we are the node's writer; `lease` is the hold of targetcli's lock. */
+  readonly nodeLease = new NodeLease();
   readonly tree = new ConfigfsTree();
   readonly journal: Journal;
   readonly lease: TargetcliLease;
   readonly adapter: TargetcliAdapter;
   readonly saver: ConfigSaver;
   readonly queue: NodeQueue;
+  readonly scan: DriftScan;
   /** Called when something changed that the report tells. */
   onChange: () => void = () => undefined;
 
@@ -35,26 +40,43 @@ export class NodeParts {
         idleMs: settings.TARGETCLI_IDLE_MS,
         burstMs: settings.TARGETCLI_BURST_MS,
       },
+      this.nodeLease,
       () => OBJECTS_PER_TARGET * this.tree.targetNames().length,
     );
-    this.adapter = new TargetcliAdapter(this.lease, this.tree, {
+    this.adapter = new TargetcliAdapter(this.nodeLease, this.lease, this.tree, {
       portal: { address: settings.ISCSI_PORTAL_ADDRESS, port: settings.ISCSI_PORTAL_PORT },
       imageRoot: settings.IMAGE_ROOT,
       targetPrefix: settings.ISCSI_TARGET_PREFIX,
       savedConfigFile: settings.SAVED_CONFIG_FILE,
     });
-    this.saver = new ConfigSaver(this.adapter, this.journal, log, () => this.onChange());
-    const parts = { adapter: this.adapter, journal: this.journal, log, changed: () => this.saver.changed() };
+    this.saver = new ConfigSaver(this.nodeLease, this.adapter, this.journal, log, () => this.onChange());
+    const parts = {
+      nodeLease: this.nodeLease,
+      imageRootIsMount: settings.IMAGE_ROOT_IS_MOUNT,
+      adapter: this.adapter,
+      journal: this.journal,
+      log,
+      changed: () => this.saver.changed(),
+    };
     this.queue = new NodeQueue(
-      (wish) => applyTarget(wish, parts),
+      (wish, requestId) => applyTarget(wish, parts, requestId).finally(() => this.scan.look(wish.target_id)),
       this.saver,
       () => this.lease.wedged(),
       { limit: settings.QUEUE_LIMIT, waitMs: settings.QUEUE_WAIT_MS, quietMs: QUIET_MS },
+    );
+    this.scan = new DriftScan(
+      this.adapter,
+      this.journal,
+      (id) => this.queue.has(id),
+      settings.DRIFT_SCAN_MS,
+      log,
+      () => this.onChange(),
     );
   }
 
   /** Finishes what is at work, refuses the rest, and gives the lock back. */
   async close(): Promise<void> {
+    this.scan.stop();
     this.saver.stop();
     await this.queue.close();
     await this.lease.release();

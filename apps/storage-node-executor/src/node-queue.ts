@@ -25,6 +25,7 @@ interface Caller {
 
 interface Queued {
   wish: TargetWish;
+  requestId: string | undefined;
   callers: Caller[];
   timer: NodeJS.Timeout;
 }
@@ -34,12 +35,14 @@ interface Queued {
  * (open-iscsi/rtslib-fb issue 36, targetcli-fb issue 140). Reads do not pass here: they never wait.
  */
 export class NodeQueue {
-  private readonly waiting: Queued[] = [];
+  /** By target, in the order they came. */
+  private readonly waiting = new Map<string, Queued>();
+  private atWork: string | null = null;
   private working: Promise<void> | null = null;
   private closed = false;
 
   constructor(
-    private readonly apply: (wish: TargetWish) => Promise<ApplyReply>,
+    private readonly apply: (wish: TargetWish, requestId?: string) => Promise<ApplyReply>,
     private readonly chore: Chore,
     private readonly wedged: () => string | null,
     private readonly settings: QueueSettings,
@@ -47,19 +50,25 @@ export class NodeQueue {
 
   /** Wishes that wait, the one at work not counted. */
   get length(): number {
-    return this.waiting.length;
+    return this.waiting.size;
+  }
+
+  /** Whether a wish for this target waits or is at work. */
+  has(targetId: string): boolean {
+    return this.atWork === targetId || this.waiting.has(targetId);
   }
 
   /**
    * Resolves when the wish has been applied.
    * A newer wish for a target takes the place of one that waits; the same wish again waits for the same outcome.
+   * @param requestId what asked for it, for the log.
    * @throws Refused NODE_BUSY, NODE_WEDGED or STALE_GENERATION, with nothing changed.
    */
-  submit(wish: TargetWish): Promise<ApplyReply> {
+  submit(wish: TargetWish, requestId?: string): Promise<ApplyReply> {
     return new Promise((resolve, reject) => {
       const caller = { resolve, reject };
       try {
-        this.admit(wish, caller);
+        this.admit(wish, requestId, caller);
         this.nudge();
       } catch (error) {
         reject(error);
@@ -72,26 +81,27 @@ export class NodeQueue {
     if (this.closed) return;
     this.working ??= this.work().finally(() => {
       this.working = null;
-      if (this.waiting.length > 0) this.nudge();
+      if (this.waiting.size > 0) this.nudge();
     });
   }
 
   /** Refuses what waits, and resolves when what is at work is done. */
   async close(): Promise<void> {
     this.closed = true;
-    for (const queued of this.waiting.splice(0)) this.refuse(queued, new Refused('NODE_BUSY', { hint: 'The executor is stopping.' }));
+    for (const queued of this.waiting.values()) this.refuse(queued, new Refused('NODE_BUSY', { hint: 'The executor is stopping.' }));
+    this.waiting.clear();
     await this.working;
   }
 
-  private admit(wish: TargetWish, caller: Caller): void {
+  private admit(wish: TargetWish, requestId: string | undefined, caller: Caller): void {
     if (this.closed) throw new Refused('NODE_BUSY', { hint: 'The executor is stopping.' });
     const wedged = this.wedged();
     if (wedged) throw new Refused('NODE_WEDGED', { hint: `${wedged}.` });
-    const queued = this.waiting.find((other) => other.wish.target_id === wish.target_id);
+    const queued = this.waiting.get(wish.target_id);
     if (!queued) {
-      if (this.waiting.length >= this.settings.limit) throw new Refused('NODE_BUSY', { hint: 'Too many wishes wait.' });
-      const entry: Queued = { wish, callers: [caller], timer: setTimeout(() => this.expire(entry), this.settings.waitMs) };
-      this.waiting.push(entry);
+      if (this.waiting.size >= this.settings.limit) throw new Refused('NODE_BUSY', { hint: 'Too many wishes wait.' });
+      const entry: Queued = { wish, requestId, callers: [caller], timer: setTimeout(() => this.expire(entry), this.settings.waitMs) };
+      this.waiting.set(wish.target_id, entry);
       return;
     }
     if (wish.generation < queued.wish.generation) throw new Refused('STALE_GENERATION');
@@ -100,13 +110,12 @@ export class NodeQueue {
       queued.callers = [];
     }
     queued.wish = wish;
+    queued.requestId = requestId;
     queued.callers.push(caller);
   }
 
   private expire(queued: Queued): void {
-    const at = this.waiting.indexOf(queued);
-    if (at < 0) return;
-    this.waiting.splice(at, 1);
+    this.waiting.delete(queued.wish.target_id);
     this.refuse(queued, new Refused('NODE_BUSY', { hint: 'Its turn did not come in time.' }));
   }
 
@@ -118,24 +127,29 @@ export class NodeQueue {
   private async work(): Promise<void> {
     for (;;) {
       if (this.chore.overdue()) await this.chore.run();
-      const next = this.waiting.shift();
+      const [next] = this.waiting.values();
       if (next) {
         await this.perform(next);
         continue;
       }
       if (!this.chore.due()) return;
       if (!this.closed) await sleep(this.settings.quietMs);
-      if (this.waiting.length === 0) await this.chore.run();
+      if (this.waiting.size === 0) await this.chore.run();
     }
   }
 
   private async perform(queued: Queued): Promise<void> {
     clearTimeout(queued.timer);
+    const { target_id } = queued.wish;
+    this.waiting.delete(target_id);
+    this.atWork = target_id;
     try {
-      const reply = await this.apply(queued.wish);
+      const reply = await this.apply(queued.wish, queued.requestId);
       queued.callers.forEach(({ resolve }) => resolve(reply));
     } catch (error) {
       queued.callers.forEach(({ reject }) => reject(error));
+    } finally {
+      this.atWork = null;
     }
   }
 }

@@ -1,5 +1,5 @@
 import { Controller } from '@nestjs/common';
-import { MessagePattern, Payload } from '@nestjs/microservices';
+import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import {
   InspectImageRequest,
   NodeStatusRequest,
@@ -9,6 +9,7 @@ import {
   type InspectImageReply,
   type NodeStatusReply,
 } from '#contracts';
+import type { RequestContext } from '#messaging';
 import { crashPoint } from '#runtime';
 import { inspectImage } from './inspect-image';
 import { NodeParts } from './node-parts';
@@ -20,9 +21,9 @@ export class NodeMessages {
   constructor(private readonly parts: NodeParts) {}
 
   @MessagePattern('storage-node.{node_id}.apply')
-  apply(@Payload() body: unknown): Promise<ApplyReply> {
+  apply(@Payload() body: unknown, @Ctx() context: RequestContext): Promise<ApplyReply> {
     crashPoint('executor.command-received');
-    return this.parts.queue.submit(parseInput(TargetWish, body));
+    return this.parts.queue.submit(parseInput(TargetWish, body), context.requestId);
   }
 
   @MessagePattern('storage-node.{node_id}.status')

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { TPG_ATTRIBUTES, type DesiredTarget, type Seen, type SeenTarget } from './lio/target-state';
+import { ACL_ATTRIBUTES, TPG_ATTRIBUTES, type DesiredTarget, type Seen, type SeenTarget } from './lio/target-state';
 import { mustBeRemade, planAbsent, planPresent, undoSteps, type PlannedStep, type Step } from './plan-target';
 import { driftFrom } from './target-drift';
 
@@ -77,7 +77,17 @@ const run = (model: Model, step: Step): Model => {
         acls: target.acls.map((acl) => ({ ...acl, luns: acl.luns.filter(({ tpgLun }) => tpgLun !== step.lun) })),
       }));
     case 'create-acl':
-      return withTarget(model, (target) => ({ ...target, acls: [...target.acls, { initiatorIqn: step.initiatorIqn, luns: [] }] }));
+      return withTarget(model, (target) => ({
+        ...target,
+        acls: [...target.acls, { initiatorIqn: step.initiatorIqn, attributes: ACL_ATTRIBUTES, luns: [] }],
+      }));
+    case 'set-acl-attributes':
+      return withTarget(model, (target) => ({
+        ...target,
+        acls: target.acls.map((acl) =>
+          acl.initiatorIqn === step.initiatorIqn ? { ...acl, attributes: { ...acl.attributes, ...step.attributes } } : acl,
+        ),
+      }));
     case 'delete-acl':
       return withTarget(model, (target) => ({ ...target, acls: target.acls.filter((acl) => acl.initiatorIqn !== step.initiatorIqn) }));
     case 'map-lun':
@@ -148,6 +158,8 @@ const targets = fc.record({
   acls: fc.uniqueArray(
     fc.record({
       initiatorIqn: initiators,
+      // a kernel without them shows none
+      attributes: fc.constantFrom<Record<string, string>>({}, { authentication: '-1' }, { authentication: '0' }, { authentication: '1' }),
       luns: fc.uniqueArray(
         fc.record({ lun: fc.integer({ min: 0, max: 2 }), tpgLun: fc.integer({ min: 0, max: 2 }), readOnly: fc.boolean() }),
         { selector: ({ lun }) => lun },
@@ -219,6 +231,7 @@ test('a target that lacks something, and has nothing too much, is as it was when
     lun: fc.boolean(),
     enabled: fc.boolean(),
     discovery: fc.constantFrom('0', '1'),
+    authentication: fc.constantFrom('-1', '0', '1'),
   });
   fc.assert(
     fc.property(lacking, fc.integer({ min: 1, max: 8 }), (has, stop) => {
@@ -231,7 +244,13 @@ test('a target that lacks something, and has nothing too much, is as it was when
           attributes: { ...target.attributes, demo_mode_discovery: has.discovery },
           portals: has.portal ? target.portals : [],
           luns: has.lun ? target.luns : [],
-          acls: has.acl ? target.acls.map((acl) => ({ ...acl, luns: has.lun ? acl.luns : [] })) : [],
+          acls: has.acl
+            ? target.acls.map((acl) => ({
+                ...acl,
+                attributes: { authentication: has.authentication },
+                luns: has.lun ? acl.luns : [],
+              }))
+            : [],
         },
       });
       const begun = planPresent(desired, before).slice(0, stop);
@@ -252,6 +271,15 @@ test('a deleted target leaves nothing, except a backstore that others show', () 
       expect(planAbsent(desired, after)).toEqual([]);
     }),
   );
+});
+
+test('drift names files, and no folder of the node', () => {
+  const whole = doAll(nothing, planPresent(desired, nothing));
+  const driftWith = (file: string | null) => driftFrom(desired, { ...whole, backstore: { ...whole.backstore!, file } });
+
+  expect(driftWith(desired.file)).toEqual([]);
+  expect(driftWith('/secret/d.img')).toEqual([{ kind: 'different', what: 'backing file', expected: 'd.img', found: 'another file' }]);
+  expect(driftWith(null)).toEqual([{ kind: 'different', what: 'backing file', expected: 'd.img', found: null }]);
 });
 
 test('a backstore that shows another file is made anew and not mended', () => {

@@ -1,5 +1,5 @@
 import type { Portal } from '#contracts';
-import { BACKSTORE_ATTRIBUTES, TPG_ATTRIBUTES, type DesiredTarget, type Seen, type SeenTarget } from './lio/target-state';
+import { ACL_ATTRIBUTES, BACKSTORE_ATTRIBUTES, TPG_ATTRIBUTES, type DesiredTarget, type Seen, type SeenTarget } from './lio/target-state';
 
 /** One change of the kernel's state; its name is what errors and events call the step. */
 export type Step =
@@ -9,6 +9,7 @@ export type Step =
   | { step: 'set-tpg-attributes'; iqn: string; attributes: Record<string, string> }
   | { step: 'create-lun'; iqn: string; lun: number; backstore: string }
   | { step: 'create-acl'; iqn: string; initiatorIqn: string }
+  | { step: 'set-acl-attributes'; iqn: string; initiatorIqn: string; attributes: Record<string, string> }
   | { step: 'map-lun'; iqn: string; initiatorIqn: string; lun: number; tpgLun: number; readOnly: boolean }
   | { step: 'create-portal'; iqn: string; portal: Portal }
   | { step: 'enable-tpg'; iqn: string }
@@ -103,6 +104,13 @@ const additions = (desired: DesiredTarget, found: SeenTarget | null): PlannedSte
   if (!hasLun) steps.push({ do: { step: 'create-lun', iqn, lun, backstore }, undo: { step: 'delete-lun', iqn, lun } });
   const acl = found?.acls.find((other) => other.initiatorIqn === initiatorIqn);
   if (!acl) steps.push({ do: { step: 'create-acl', iqn, initiatorIqn }, undo: { step: 'delete-acl', iqn, initiatorIqn } });
+  // a new ACL has them as they should be, and a kernel that lacks one shows none
+  const overridden = differing({ ...ACL_ATTRIBUTES, ...acl?.attributes }, ACL_ATTRIBUTES);
+  if (Object.keys(overridden).length > 0)
+    steps.push({
+      do: { step: 'set-acl-attributes', iqn, initiatorIqn, attributes: asFound(overridden, ACL_ATTRIBUTES) },
+      undo: { step: 'set-acl-attributes', iqn, initiatorIqn, attributes: overridden },
+    });
   // deleting the LUN of a TPG takes its mappings with it, so without that LUN there is no mapping either
   const mapped = hasLun && acl?.luns.some((other) => other.lun === lun && other.tpgLun === lun && other.readOnly === readOnly);
   if (!mapped)

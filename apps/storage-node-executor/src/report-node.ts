@@ -1,14 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Refused, nodeSubject, type NodeReport } from '#contracts';
+import { NodeReportReply, Refused, nodeSubject, type NodeReport } from '#contracts';
 import { ask, type Bus } from '#messaging';
 import type { Logger } from '#runtime';
 import { checkNode, nodeVersions } from './check-node';
 import type { Settings } from './config';
+import type { DriftScan } from './drift-scan';
 import type { Journal } from './journal';
 import type { ConfigfsTree } from './lio/configfs';
 import type { TargetcliLease } from './lio/targetcli-lease';
+import type { NodeLease } from './node-lease';
 import type { NodeQueue } from './node-queue';
 import type { ConfigSaver } from './save-config';
+import { writeInstance } from './state-folder';
 
 const MAX_FOREIGN = 100;
 const CHECK_EVERY_MS = 10_000;
@@ -17,18 +20,31 @@ const SETTLE_MS = 50;
 const READ_AT_ONCE = 50;
 
 export interface ReportParts {
+  /** This process. */
+  instance: string;
+  /** The one that held the node before it from the same state folder. */
+  previousInstance: string | null;
   settings: Settings;
   version: string;
   bus: Bus;
   tree: ConfigfsTree;
   journal: Journal;
+  nodeLease: NodeLease;
   lease: TargetcliLease;
+  scan: DriftScan;
   queue: NodeQueue;
   saver: ConfigSaver;
   log: Logger;
+  /** The node is ours, for the first time or after it was not. */
+  onGained: () => void;
+  /** The node is another's, and never was ours. */
+  onRefused: (reason: string) => void;
 }
 
-/** Tells targets-service of this node: at start, every REPORT_INTERVAL_MS, soon after a change, and when it leaves. */
+/**
+ * Tells targets-service of this node: at start, every REPORT_INTERVAL_MS, soon after a change, and when it leaves. The answer says
+ * whether the node is ours to change.
+ */
 export class NodeReporter {
   private timer: NodeJS.Timeout | undefined;
   private sending: Promise<void> | null = null;
@@ -74,6 +90,7 @@ export class NodeReporter {
     clearInterval(this.timer);
     this.timer = undefined;
     await this.sending;
+    this.parts.nodeLease.end();
     await this.send('stopping');
   }
 
@@ -81,29 +98,51 @@ export class NodeReporter {
     const { bus, settings, log } = this.parts;
     try {
       const report = await this.report();
-      await ask(bus, nodeSubject(settings.NODE_ID, 'report'), status ? { ...report, status } : report, {
+      const sentAt = performance.now();
+      const answer = await ask(bus, nodeSubject(settings.NODE_ID, 'report'), status ? { ...report, status } : report, {
         context: {},
         timeoutMs: settings.REPORT_INTERVAL_MS,
         silence: 'SERVICE_UNAVAILABLE',
       });
-      this.acceptedAt = performance.now();
+      if (status === null) this.answered(NodeReportReply.parse(answer), sentAt);
     } catch (error) {
       if (error instanceof Refused && error.retryable) log.debug({ code: error.code }, 'nobody took the report');
       else log.error({ err: error }, 'the report was not accepted');
     }
   }
 
+  /** Counted from when the report was sent: targets-service counts from later, so ours ends first. */
+  private answered({ accepted, lease_ms, reason }: NodeReportReply, sentAt: number): void {
+    const { nodeLease, instance, onGained, onRefused, log } = this.parts;
+    const why = reason ?? 'Another executor is at work for this node.';
+    const held = nodeLease.held();
+    if (!accepted) {
+      nodeLease.end();
+      if (this.acceptedAt === -Infinity) onRefused(why);
+      else if (held) log.error({ reason: why }, 'the node is no longer ours: nothing is changed until it is again');
+      return;
+    }
+    // no earlier: until now the lease may still be in the name of the one before
+    if (this.acceptedAt === -Infinity) writeInstance(this.parts.settings.STATE_DIR, instance);
+    this.acceptedAt = performance.now();
+    nodeLease.grant(sentAt + lease_ms);
+    if (held || !nodeLease.held()) return;
+    log.info({ instance, lease_ms }, 'the node is ours');
+    onGained();
+  }
+
   async report(): Promise<NodeReport> {
-    const { settings, tree, journal, lease, queue, saver } = this.parts;
+    const { settings, tree, journal, lease, queue, saver, scan } = this.parts;
     if (performance.now() - this.checkedAt > CHECK_EVERY_MS) {
       this.checks = checkNode(settings, lease.ownPids());
       this.checkedAt = performance.now();
     }
     const wedged = lease.wedged();
     const names = tree.targetNames();
-    const ours = new Map(journal.live().map(({ wish }) => [wish.iqn, wish.target_id]));
     return {
       node_id: settings.NODE_ID,
+      instance: this.parts.instance,
+      previous_instance: this.parts.previousInstance,
       name: settings.NODE_NAME ?? settings.NODE_ID,
       status: wedged ? 'wedged' : 'online',
       message: wedged ?? lease.busy(),
@@ -111,11 +150,11 @@ export class NodeReporter {
         address: settings.ISCSI_ADVERTISED_ADDRESS ?? settings.ISCSI_PORTAL_ADDRESS,
         port: settings.ISCSI_ADVERTISED_PORT ?? settings.ISCSI_PORTAL_PORT,
       },
-      targets: names.filter((iqn) => ours.has(iqn)).length,
+      targets: names.filter((iqn) => journal.ownsTarget(iqn)).length,
       queued: queue.length,
       versions: this.versions,
       foreign: [
-        ...names.filter((iqn) => !ours.has(iqn)).map((name) => ({ kind: 'target' as const, name })),
+        ...names.filter((iqn) => !journal.ownsTarget(iqn)).map((name) => ({ kind: 'target' as const, name })),
         ...tree
           .backstoreNames()
           .filter(({ plugin, name }) => plugin !== 'fileio' || !journal.ownsBackstore(name))
@@ -123,17 +162,20 @@ export class NodeReporter {
       ].slice(0, MAX_FOREIGN),
       checks: this.checks,
       saved_config: saver.state,
-      sessions: await this.sessions(names, ours),
+      sessions: await this.sessions(names),
+      drifted: scan.drifted(),
+      drift_policy: settings.DRIFT_POLICY,
     };
   }
 
-  private async sessions(names: string[], ours: Map<string, string>): Promise<NodeReport['sessions']> {
+  private async sessions(names: string[]): Promise<NodeReport['sessions']> {
+    const { journal, tree } = this.parts;
     const sessions: NodeReport['sessions'] = [];
     for (const [at, iqn] of names.entries()) {
-      const target_id = ours.get(iqn);
-      if (target_id)
-        for (const { initiatorIqn, address } of this.parts.tree.sessions(iqn))
-          sessions.push({ target_id, initiator_iqn: initiatorIqn, address });
+      const entry = journal.byName(iqn);
+      if (entry && entry.phase !== 'absent')
+        for (const { initiatorIqn, address } of tree.sessions(iqn))
+          sessions.push({ target_id: entry.wish.target_id, initiator_iqn: initiatorIqn, address });
       if (at % READ_AT_ONCE === READ_AT_ONCE - 1) await new Promise(setImmediate);
     }
     return sessions;

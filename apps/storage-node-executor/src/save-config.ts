@@ -6,6 +6,7 @@ import type { Journal } from './journal';
 import { TargetCLIError } from './lio/targetcli-errors';
 import type { TargetcliAdapter } from './lio/targetcli.adapter';
 import { desiredTarget } from './lio/target-state';
+import type { NodeLease } from './node-lease';
 import type { Chore } from './node-queue';
 import { planAbsent, planPresent } from './plan-target';
 import { lostSince, parseSavedConfig, savedAsWished } from './saved-config';
@@ -43,6 +44,7 @@ export class ConfigSaver implements Chore {
   state: SaveState = { state: 'none', at: null, message: null };
 
   constructor(
+    private readonly nodeLease: NodeLease,
     private readonly adapter: TargetcliAdapter,
     private readonly journal: Journal,
     private readonly log: Pick<Logger, 'info' | 'warn'>,
@@ -66,7 +68,7 @@ export class ConfigSaver implements Chore {
   }
 
   due(): boolean {
-    return this.unsavedSince !== null && Date.now() >= this.retryAt;
+    return this.unsavedSince !== null && Date.now() >= this.retryAt && this.nodeLease.held();
   }
 
   overdue(): boolean {

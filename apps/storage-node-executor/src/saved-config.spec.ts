@@ -12,6 +12,7 @@ const wish: TargetWish = {
   lun: 0,
   disk: { disk_id, image_file: 'a.img', size_bytes: 512, read_only: true },
   if_idle: false,
+  confirmed: false,
 };
 const saved: SavedConfig = {
   storage_objects: [{ plugin: 'fileio', name: `spindle-${disk_id}`, dev: '/images/a.img', wwn: disk_id, write_back: false }],

@@ -1,11 +1,13 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { NatsServerStrategy, PassThroughFilter, connectBus, type Bus } from '#messaging';
-import { collectProcessMetrics, createLog, gauge, nestLogger, startHealthServer, type Service } from '#runtime';
+import { collectProcessMetrics, createLog, gauge, nestLogger, newId, startHealthServer, type Service } from '#runtime';
 import type { Settings } from './config';
 import { ExecutorModule } from './executor.module';
 import { NodeParts } from './node-parts';
 import { NodeReporter } from './report-node';
+import { NodeRestorer } from './restore-node';
+import { lockStateFolder, readInstance } from './state-folder';
 
 const VERSION = '0.1.0';
 
@@ -14,18 +16,23 @@ const measure = (parts: NodeParts): void => {
   const wedged = gauge('spindle_node_wedged', '1 while a targetcli process hangs in the kernel');
   const started = gauge('spindle_node_targetcli_started', 'Processes of targetcli started by this executor');
   const unsaved = gauge('spindle_node_config_unsaved', '1 while the saved configuration is not up to date');
+  const held = gauge('spindle_node_lease_held', '1 while this executor is the one that may change the node');
+  const drifted = gauge('spindle_node_drifted_targets', 'Targets that differ from their wish');
   setInterval(() => {
     queued.set(parts.queue.length);
     wedged.set(parts.lease.wedged() ? 1 : 0);
+    held.set(parts.nodeLease.held() ? 1 : 0);
+    drifted.set(parts.scan.size);
     started.set(parts.lease.started);
     unsaved.set(['none', 'saved'].includes(parts.saver.state.state) ? 0 : 1);
   }, 1_000).unref();
 };
 
-/** The health server is first, so that a start that waits for NATS can be seen. */
+/** The lock comes before everything, and the health server before NATS, so that a start that waits for that can be seen. */
 export const startExecutor = async (settings: Settings): Promise<Service> => {
   const log = createLog('storage-node-executor', settings.LOG_LEVEL);
   collectProcessMetrics('storage-node-executor');
+  const lock = await lockStateFolder(settings.STATE_DIR);
   const parts = new NodeParts(settings, log);
   let bus: Bus | undefined;
   let reporter: NodeReporter | undefined;
@@ -54,22 +61,43 @@ export const startExecutor = async (settings: Settings): Promise<Service> => {
   app.useGlobalFilters(new PassThroughFilter());
   await app.listen();
 
-  const { tree, journal, lease, queue, saver } = parts;
-  const reports = new NodeReporter({ settings, version: VERSION, bus: nats, tree, journal, lease, queue, saver, log });
+  const { tree, journal, nodeLease, lease, queue, saver, scan } = parts;
+  const restorer = new NodeRestorer({ settings, bus: nats, nodeLease, journal, queue, scan, log });
+  const reports = new NodeReporter({
+    settings,
+    version: VERSION,
+    instance: newId(),
+    previousInstance: readInstance(settings.STATE_DIR),
+    bus: nats,
+    tree,
+    journal,
+    nodeLease,
+    lease,
+    scan,
+    queue,
+    saver,
+    log,
+    onGained: () => restorer.begin(),
+    onRefused: (reason) => {
+      log.fatal({ reason }, 'this node is another executor’s: leaving');
+      process.stderr.write(`NODE_ID ${settings.NODE_ID}: ${reason} Nothing was changed.\n`);
+      process.exit(1);
+    },
+  });
   reporter = reports;
   parts.onChange = () => reports.soon();
   measure(parts);
   saver.lookAtStart();
   saver.retryBy(() => queue.nudge());
-  queue.nudge();
   reports.start();
 
   const close = async () => {
-    await parts.close();
+    await Promise.all([restorer.stop(), parts.close()]);
     await reports.stop();
     await app.close();
     await nats.close();
     health.close();
+    lock.close();
   };
   return { log, close };
 };

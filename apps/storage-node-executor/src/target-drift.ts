@@ -1,5 +1,6 @@
 import type { Drift, LiveTarget } from '#contracts';
 import {
+  ACL_ATTRIBUTES,
   BACKSTORE_ATTRIBUTES,
   TPG_ATTRIBUTES,
   type DesiredTarget,
@@ -25,11 +26,17 @@ const compareLists = (what: string, expected: string[], found: string[]): Drift[
 const compareAttributes = (what: string, expected: Record<string, string>, found: Record<string, string>): Drift[] =>
   Object.entries(expected).flatMap(([name, value]) => compare(`${what} ${name}`, value, found[name]));
 
+/** Paths of a node stay on it. */
+const fileName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
+
+const backingFile = (desired: DesiredTarget, file: string | null): string | null =>
+  file === null ? null : file === desired.file ? fileName(file) : 'another file';
+
 const backstoreDrift = (desired: DesiredTarget, found: SeenBackstore | null): Drift[] => {
   if (!found) return [missing('backstore', desired.backstore)];
   if (!found.configured) return [{ kind: 'different', what: 'backstore', expected: 'configured', found: 'without a device' }];
   return [
-    ...compare('backing file', desired.file, found.file),
+    ...compare('backing file', fileName(desired.file), backingFile(desired, found.file)),
     ...compare('size', String(desired.sizeBytes), found.sizeBytes === null ? null : String(found.sizeBytes)),
     ...compare('unit serial', desired.serial, found.serial),
     ...compare('write mode', 'write-through', found.writeThrough ? 'write-through' : 'write-back'),
@@ -59,6 +66,7 @@ const targetDrift = (desired: DesiredTarget, found: SeenTarget): Drift[] => {
       [desired.initiatorIqn],
       found.acls.map(({ initiatorIqn }) => initiatorIqn),
     ),
+    ...compareAttributes('acl attribute', ACL_ATTRIBUTES, { ...ACL_ATTRIBUTES, ...acl?.attributes }),
     ...compareLists(
       'mapped lun',
       acl ? [wantedMapping] : [],
@@ -71,6 +79,12 @@ const targetDrift = (desired: DesiredTarget, found: SeenTarget): Drift[] => {
 export const driftFrom = (desired: DesiredTarget, seen: Seen): Drift[] => [
   ...backstoreDrift(desired, seen.backstore),
   ...(seen.target ? targetDrift(desired, seen.target) : [missing('target', desired.iqn)]),
+];
+
+/** What still shows of a target that should be gone. */
+export const leftovers = (iqn: string, backstore: string, seen: Seen, backstoreIsOurs: boolean): Drift[] => [
+  ...(seen.target ? [extra('target', iqn)] : []),
+  ...(seen.backstore && !seen.backstore.exported && backstoreIsOurs ? [extra('backstore', backstore)] : []),
 ];
 
 /** @param drift differences that the caller found, or none when the target is not wished for. */

@@ -3,7 +3,7 @@ import type { Journal } from './journal';
 import { backstoreName } from './lio/target-names';
 import { desiredTarget } from './lio/target-state';
 import type { TargetcliAdapter } from './lio/targetcli.adapter';
-import { driftFrom, liveTarget } from './target-drift';
+import { driftFrom, leftovers, liveTarget } from './target-drift';
 
 /** What the kernel shows of one target right now, and where that differs from the wish. Never waits for the queue or for targetcli. */
 export const targetStatus = (wish: TargetWish, adapter: TargetcliAdapter, journal: Journal): NodeStatusReply => {
@@ -11,10 +11,5 @@ export const targetStatus = (wish: TargetWish, adapter: TargetcliAdapter, journa
   const name = backstoreName(wish.disk.disk_id);
   const seen = adapter.getTargetStatus(wish.iqn, name);
   if (wish.state === 'present') return { observed_at, live: liveTarget(seen, driftFrom(desiredTarget(wish, adapter.settings), seen)) };
-  const left = seen.target ? [{ kind: 'extra' as const, what: 'target', expected: null, found: wish.iqn }] : [];
-  const orphan = seen.backstore && !seen.backstore.exported && journal.ownsBackstore(name);
-  return {
-    observed_at,
-    live: liveTarget(seen, orphan ? [...left, { kind: 'extra', what: 'backstore', expected: null, found: name }] : left),
-  };
+  return { observed_at, live: liveTarget(seen, leftovers(wish.iqn, name, seen, journal.ownsBackstore(name))) };
 };

@@ -37,6 +37,7 @@ export const CRASH_POINTS = [
   'executor.set-tpg-attributes',
   'executor.create-lun',
   'executor.create-acl',
+  'executor.set-acl-attributes',
   'executor.map-lun',
   'executor.create-portal',
   'executor.enable-tpg',

@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import type { Portal } from '#contracts';
 import { portalOfFolder } from './target-names';
 import {
+  ACL_ATTRIBUTES,
   BACKSTORE_ATTRIBUTES,
   TPG_ATTRIBUTES,
   type Seen,
@@ -161,7 +162,8 @@ export class ConfigfsTree {
           readOnly: this.text(...path, folder, 'write_protect') === '1',
         };
       });
-    return { initiatorIqn, luns };
+    const attributes = Object.entries(this.attributes(ACL_ATTRIBUTES, ...path, 'attrib')).filter(([, value]) => value !== '');
+    return { initiatorIqn, attributes: Object.fromEntries(attributes), luns };
   }
 
   /** Only those that a wish speaks of: a TPG and a backstore have some fifty. */

@@ -43,6 +43,9 @@ export const iqnToken = (iqn: string): string => {
 /** A backstore is named after its disk, so that a wish finds it without a look-up. */
 export const backstoreName = (diskId: string): string => `spindle-${checked('a disk id', diskId, UUID_PATTERN)}`;
 
+/** The disk of a backstore that `backstoreName` named. */
+export const diskOfBackstore = (name: string): string => name.replace(/^spindle-/, '');
+
 /** @throws UnsafeName */
 export const backstoreToken = (name: string): string => checked('a backstore name', name, BACKSTORE_PATTERN);
 

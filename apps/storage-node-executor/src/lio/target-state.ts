@@ -25,6 +25,8 @@ export interface SeenMappedLun {
 
 export interface SeenAcl {
   initiatorIqn: string;
+  /** Without those that the kernel does not have. */
+  attributes: Record<string, string>;
   luns: SeenMappedLun[];
 }
 
@@ -83,6 +85,12 @@ export const TPG_ATTRIBUTES: Record<string, string> = {
   cache_dynamic_acls: '0',
   prod_mode_write_protect: '0',
 };
+
+/**
+ * -1 is as the TPG says, else the ACL overrides it (iscsi_target_nodeattrib.c): with 1 our initiator is shut out, with 0 it would
+ * get in without the secret that the TPG asks for. Kernels before 5.19 do not have it.
+ */
+export const ACL_ATTRIBUTES: Record<string, string> = { authentication: '-1' };
 
 /** Must agree with `write_back=false`: an initiator that is told of a write cache would rely on flushing it. */
 export const BACKSTORE_ATTRIBUTES: Record<string, string> = { emulate_write_cache: '0' };

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Refused } from '#contracts';
+import type { NodeLease } from '../node-lease';
 import { TargetCLIError } from './targetcli-errors';
 import { lockState } from './lock-holder';
 import { TargetcliSession, groupMembers, type SessionSettings } from './targetcli-session';
@@ -36,6 +37,7 @@ export class TargetcliLease {
 
   constructor(
     private readonly settings: LeaseSettings,
+    private readonly nodeLease: NodeLease,
     /** LIO objects on the node, which start and save take time for. */
     private readonly objects: () => number = () => 0,
   ) {}
@@ -60,7 +62,7 @@ export class TargetcliLease {
 
   /**
    * Makes sure that a process runs and holds the lock; call it before looking at what is to be changed.
-   * @throws Refused NODE_WEDGED, or NODE_BUSY naming who holds the lock
+   * @throws Refused NODE_WEDGED, or NODE_BUSY naming who holds the lock or that we do not hold the node
    * @throws TargetCLIError
    */
   async acquire(): Promise<void> {
@@ -73,6 +75,7 @@ export class TargetcliLease {
     }
     if (this.session?.alive) return;
     await this.waitForLock();
+    this.nodeLease.mustHold();
     this.started++;
     this.session = new TargetcliSession(this.settings);
     this.groups.add(this.session.pid);
@@ -89,11 +92,14 @@ export class TargetcliLease {
   }
 
   /**
-   * Runs one line.
+   * Runs one line. Every change of the node passes here, so here it is asked whether we may still make it: targetcli's lock keeps
+   * our last line apart from the first of the process that holds the node next.
+   * @throws Refused NODE_BUSY with nothing sent
    * @throws TargetCLIError; after a time-out or the end of the process the next call starts a new one.
    */
   async run(line: string, step: string): Promise<void> {
     await this.acquireUnlessAlive();
+    this.nodeLease.mustHold();
     try {
       await this.session!.run(line, step, this.patience());
     } catch (error) {

@@ -1,5 +1,6 @@
 import { Refused, type Portal, type TargetWish } from '#contracts';
 import { crashPoint } from '#runtime';
+import type { NodeLease } from '../node-lease';
 import { planAbsent, planPresent, undoSteps, type PlannedStep, type Step } from '../plan-target';
 import type { ConfigfsTree } from './configfs';
 import { TargetCLIError } from './targetcli-errors';
@@ -56,6 +57,7 @@ const assignments = (values: Record<string, string>): string =>
  */
 export class TargetcliAdapter {
   constructor(
+    private readonly nodeLease: NodeLease,
     private readonly lease: TargetcliLease,
     readonly tree: ConfigfsTree,
     readonly settings: AdapterSettings,
@@ -150,6 +152,7 @@ export class TargetcliAdapter {
       lun,
       disk,
       if_idle: false,
+      confirmed: false,
     });
   }
 
@@ -196,6 +199,8 @@ export class TargetcliAdapter {
         return this.createLun(step.iqn, step.lun, step.backstore);
       case 'create-acl':
         return this.createAcl(step.iqn, step.initiatorIqn);
+      case 'set-acl-attributes':
+        return this.run(step.step, `${aclPath(step.iqn, step.initiatorIqn)} set attribute ${assignments(step.attributes)}`);
       case 'map-lun':
         return this.mapLun(step.iqn, step.initiatorIqn, step.lun, step.tpgLun, step.readOnly);
       case 'create-portal':
@@ -252,6 +257,7 @@ export class TargetcliAdapter {
       await this.lease.acquire().catch((error: unknown) => {
         throw error instanceof TargetCLIError ? new ChangeFailed(error, true) : error;
       });
+      this.nodeLease.mustHold(); // the wait for the lock may have been long
       // once more, now that no other targetcli can change it
       const before = look();
       crashPoint('executor.observed');
@@ -279,6 +285,8 @@ export class TargetcliAdapter {
       const fault = asFault(error, begun.at(-1)?.do.step ?? 'read-back');
       // what exists already under the name was made by somebody else: it is not ours to delete
       if (fault.kind === 'exists') begun.pop();
+      // the next writer of the node finishes it, from its wish: to undo now would be to work against that one
+      if (!this.nodeLease.held()) throw new ChangeFailed(fault, false);
       throw await this.takeBack(undoSteps(begun), before, look, fault);
     }
   }
