@@ -32,6 +32,7 @@ const NOT_IN_TRAFFIC: CrashPoint[] = [
   'executor.delete-portal',
   'executor.delete-tpg',
   'executor.step-undone',
+  'executor.set-acl-attributes',
 ];
 
 const OWNERS: Record<string, ServiceName[]> = {
