@@ -11,6 +11,8 @@ export interface NatsSettings {
 export interface Bus {
   nats: NatsConnection;
   connected: () => boolean;
+  /** Calls back when the connection is lost, until the returned function is called. */
+  onLost: (callBack: () => void) => () => void;
   /** Round trip to the server; throws when it is away. */
   ping: () => Promise<void>;
   close: () => Promise<void>;
@@ -39,10 +41,14 @@ export const connectBus = async (name: string, settings: NatsSettings, log: Logg
     timeout: 2_000,
   });
   let connected = true;
+  const callBacks = new Set<() => void>();
   up.set(1);
   void (async () => {
     for await (const status of nats.status()) {
-      if (status.type === Events.Disconnect) connected = false;
+      if (status.type === Events.Disconnect) {
+        connected = false;
+        callBacks.forEach((callBack) => callBack());
+      }
       if (status.type === Events.Reconnect) connected = true;
       up.set(connected ? 1 : 0);
       if (status.type === Events.Disconnect || status.type === Events.Reconnect) log.warn({ nats: status.type }, 'NATS connection changed');
@@ -53,6 +59,10 @@ export const connectBus = async (name: string, settings: NatsSettings, log: Logg
   return {
     nats,
     connected: () => connected && !nats.isClosed(),
+    onLost: (callBack) => {
+      callBacks.add(callBack);
+      return () => void callBacks.delete(callBack);
+    },
     ping: async () => {
       if (!connected) throw new Error('not connected');
       await nats.flush();
