@@ -1,20 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  PortTaken,
-  claimPort,
-  projectRoot,
-  provisionDatabase,
-  serviceProcess,
-  startNats,
-  startPostgres,
-  startStorageLab,
-  type RunningNats,
-  type RunningPostgres,
-  type ServiceProcess,
-  type StorageLab,
-} from '#embedded';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { claimPort, type RunningNats, type RunningPostgres, type ServiceProcess, type StorageLab } from '#embedded';
 import { keepCredentials, type Credentials } from './credentials';
+import { NODE_ID, Servers } from './start-servers';
+import { startServices, type RunningService, type ServiceName } from './start-services';
 
 export interface SpindleOptions {
   dataDir: string;
@@ -47,12 +37,12 @@ export interface Endpoints {
 
 /** A whole Spindle on loopback: servers, storage node and services, each to be stopped, killed and started again. */
 export interface Spindle {
-  endpoints: Endpoints;
-  credentials: Credentials;
-  postgres: RunningPostgres;
-  nats: RunningNats;
-  lab: StorageLab;
-  services: Record<'targets-service' | 'audit-service' | 'gateway', ServiceProcess>;
+  readonly endpoints: Endpoints;
+  readonly credentials: Credentials;
+  readonly postgres: RunningPostgres;
+  readonly nats: RunningNats;
+  readonly lab: StorageLab;
+  readonly services: Record<ServiceName, ServiceProcess>;
   /** Kills a server as a crash does, and starts it on the same port. */
   restartPostgres(downMs?: number): Promise<void>;
   restartNats(downMs?: number): Promise<void>;
@@ -61,193 +51,106 @@ export interface Spindle {
   stop(): Promise<void>;
 }
 
-export const NODE_ID = 'lab-1';
-
-const root = projectRoot();
-const entry = (app: string) => join(root, `dist/apps/${app}/src/main.js`);
-
 /**
  * Starts everything and resolves when every part says that it is ready.
  * @throws PortTaken for a port that was named; Error with the end of a part's log when it does not come up. Nothing is left running.
  */
 export const startSpindle = async (options: SpindleOptions): Promise<Spindle> => {
-  const { say } = options;
-  const started: { stop: () => Promise<unknown> }[] = [];
-  const keep = <T extends { stop: () => Promise<unknown> }>(part: T): T => {
-    started.push(part);
-    return part;
-  };
+  await mustBeFree(options);
+  const credentials = keepCredentials(options.dataDir);
+  const servers = new Servers(options, credentials);
+  const processes: ServiceProcess[] = [];
   const stop = async () => {
-    for (const part of started.reverse()) await part.stop();
-    started.length = 0;
+    await Promise.all(processes.map((service) => service.stop()));
+    await servers.stop();
   };
   try {
-    return await startParts(options, keep, stop);
+    await servers.start();
+    const executor = servers.lab.startExecutor();
+    executor.catch(() => undefined); // looked at below, unless something else failed first
+    const services = await startServices(options, servers, credentials, (service) => processes.push(service));
+    const executorPid = await executor;
+    await untilReady('storage-node-executor', `${servers.lab.healthUrl}/readyz`);
+    const names = Object.values(services).map(({ process }) => `${process.name} ${process.pid}`);
+    options.say(`services: ${[...names, `storage-node-executor ${executorPid} (in the lab)`].join(', ')}`);
+    return spindleOf(options.dataDir, credentials, servers, services, stop);
   } catch (error) {
-    say('stopping what was started …');
+    options.say('stopping what was started …');
     await stop();
     throw error;
   }
 };
 
-type Keep = <T extends { stop: () => Promise<unknown> }>(part: T) => T;
+/** Before anything is started: the error should not take half a minute. */
+const mustBeFree = async ({ httpPort, natsPort, portalPort }: SpindleOptions): Promise<void> => {
+  for (const [purpose, port] of Object.entries({ gateway: httpPort, NATS: natsPort, 'iSCSI portal': portalPort }))
+    if (port !== undefined) await claimPort(purpose, port);
+};
 
-const startParts = async (options: SpindleOptions, keep: Keep, stop: () => Promise<void>): Promise<Spindle> => {
-  const { dataDir, say, durable } = options;
-  const imageRoot = join(dataDir, 'images');
-  const logs = join(dataDir, 'logs');
-  for (const folder of [imageRoot, logs]) mkdirSync(folder, { recursive: true });
-  const credentials = keepCredentials(dataDir);
-  const httpPort = await choosePort('gateway', 3000, options.httpPort);
-  const natsPort = await choosePort('NATS', 4222, options.natsPort);
-  const portalPort = await choosePort('iSCSI portal', 3260, options.portalPort);
-
-  const startDatabase = (port?: number) => startPostgres({ dataDir: join(dataDir, 'postgres'), port, durable, log: say });
-  const startBus = () =>
-    startNats({ dataDir: join(dataDir, 'nats'), port: natsPort, user: credentials.natsUser, password: credentials.natsPassword, log: say });
-  const startNode = () =>
-    startStorageLab({
-      dir: join(dataDir, 'lab'),
-      imageRootHostDir: imageRoot,
-      projectRoot: root,
-      natsPort,
-      portalPort,
-      keepExecutorRunning: false,
-      executorEnv: {
-        NODE_ID,
-        NATS_USER: credentials.natsUser,
-        NATS_PASSWORD: credentials.natsPassword,
-        LOG_LEVEL: options.logLevel ?? 'info',
-        ...options.settings,
-      },
-      log: say,
-    });
-  const parts = {} as { postgres: RunningPostgres; nats: RunningNats; lab: StorageLab };
-  keep({ stop: async () => parts.postgres?.stop() });
-  keep({ stop: async () => parts.nats?.stop() });
-  keep({ stop: async () => parts.lab?.stop() });
-  parts.postgres = await startDatabase();
-  parts.nats = await startBus();
-  parts.lab = await startNode();
-
-  const database = await provisionDatabase(parts.postgres.superuserUrl);
-  const health = { targets: await claimPort('targets-service'), audit: await claimPort('audit-service') };
-  const common = {
-    NATS_URL: parts.nats.url,
-    NATS_USER: credentials.natsUser,
-    NATS_PASSWORD: credentials.natsPassword,
-    AUTH_PUBLIC_KEY_FILE: credentials.publicKeyFile,
-    LOG_LEVEL: options.logLevel ?? 'info',
-    ...options.settings,
-  };
-  const service = (name: 'targets-service' | 'audit-service' | 'gateway', url: string, env: Record<string, string>) =>
-    keep(
-      serviceProcess({
-        name,
-        entry: entry(name),
-        env: { ...common, ...env },
-        logFile: join(logs, `${name}.log`),
-        readyUrl: `${url}/readyz`,
-      }),
-    );
-  const urls = {
-    gateway: `http://127.0.0.1:${httpPort}`,
-    'targets-service': `http://127.0.0.1:${health.targets}`,
-    'audit-service': `http://127.0.0.1:${health.audit}`,
-    'storage-node-executor': parts.lab.healthUrl,
-  };
-  const services = {
-    'targets-service': service('targets-service', urls['targets-service'], {
-      HEALTH_PORT: String(health.targets),
-      DATABASE_URL: database.targets_app,
-      MIGRATION_DATABASE_URL: database.targets_owner,
-      AUTH_PRIVATE_KEY_FILE: credentials.privateKeyFile,
-      ADMIN_PASSWORD_FILE: credentials.adminPasswordFile,
-    }),
-    'audit-service': service('audit-service', urls['audit-service'], {
-      HEALTH_PORT: String(health.audit),
-      DATABASE_URL: database.audit_app,
-      MIGRATION_DATABASE_URL: database.audit_owner,
-    }),
-    gateway: service('gateway', urls.gateway, { HTTP_PORT: String(httpPort) }),
-  };
-  const [executorPid] = await Promise.all([parts.lab.startExecutor(), ...Object.values(services).map((part) => part.start())]);
-  await untilReady('storage-node-executor', `${parts.lab.healthUrl}/readyz`);
-  say(
-    `services: ${[...Object.values(services).map((part) => `${part.name} ${part.pid}`), `storage-node-executor ${executorPid} (in the lab)`].join(', ')}`,
-  );
-
-  const endpoints: Endpoints = {
-    http_url: urls.gateway,
-    nats_url: parts.nats.url,
-    nats_user: credentials.natsUser,
-    nats_password: credentials.natsPassword,
-    username: 'admin',
-    password: credentials.adminPassword,
-    portal: parts.lab.portal,
-    image_root: imageRoot,
-    node_id: NODE_ID,
-    lab_pid: parts.lab.pid,
-    database_url: databaseUrl(parts.postgres),
-    health_urls: urls,
-  };
-  const writeEndpoints = () => writeFileSync(join(dataDir, 'endpoints.json'), `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 });
-  writeEndpoints();
+const spindleOf = (
+  dataDir: string,
+  credentials: Credentials,
+  servers: Servers,
+  services: Record<ServiceName, RunningService>,
+  stop: () => Promise<void>,
+): Spindle => {
+  const endpoints = endpointsOf(credentials, servers, services);
+  const keepEndpoints = () => writeFileSync(join(dataDir, 'endpoints.json'), `${JSON.stringify(endpoints, null, 2)}\n`, { mode: 0o600 });
+  keepEndpoints();
   return {
     endpoints,
     credentials,
     get postgres() {
-      return parts.postgres;
+      return servers.postgres;
     },
     get nats() {
-      return parts.nats;
+      return servers.nats;
     },
     get lab() {
-      return parts.lab;
+      return servers.lab;
     },
-    services,
-    restartPostgres: async (downMs = 0) => {
-      const { port } = parts.postgres;
-      await parts.postgres.kill();
-      await new Promise((done) => setTimeout(done, downMs));
-      parts.postgres = await startDatabase(port);
+    services: {
+      'targets-service': services['targets-service'].process,
+      'audit-service': services['audit-service'].process,
+      gateway: services.gateway.process,
     },
-    restartNats: async (downMs = 0) => {
-      await parts.nats.kill();
-      await new Promise((done) => setTimeout(done, downMs));
-      parts.nats = await startBus();
-    },
+    restartPostgres: (downMs) => servers.restartPostgres(downMs),
+    restartNats: (downMs) => servers.restartNats(downMs),
     rebootLab: async () => {
-      await parts.lab.powerCut();
-      parts.lab = await startNode();
-      await parts.lab.startExecutor();
-      Object.assign(endpoints, { lab_pid: parts.lab.pid });
-      Object.assign(endpoints.health_urls, { 'storage-node-executor': parts.lab.healthUrl });
-      writeEndpoints();
+      await servers.rebootLab();
+      Object.assign(endpoints, endpointsOf(credentials, servers, services));
+      keepEndpoints();
     },
     stop,
   };
 };
 
-const databaseUrl = (postgres: RunningPostgres): string => postgres.superuserUrl.replace(/\/postgres$/, '/spindle');
-
-/** A named port must be free; a usual one is left to whoever has it. */
-const choosePort = async (purpose: string, usual: number, named: number | undefined): Promise<number> => {
-  if (named !== undefined) return claimPort(purpose, named);
-  try {
-    return await claimPort(purpose, usual);
-  } catch (error) {
-    if (error instanceof PortTaken) return claimPort(purpose);
-    throw error;
-  }
-};
+const endpointsOf = (credentials: Credentials, servers: Servers, services: Record<ServiceName, RunningService>): Endpoints => ({
+  http_url: services.gateway.url,
+  nats_url: servers.nats.url,
+  nats_user: credentials.natsUser,
+  nats_password: credentials.natsPassword,
+  username: 'admin',
+  password: credentials.adminPassword,
+  portal: servers.lab.portal,
+  image_root: servers.imageRoot,
+  node_id: NODE_ID,
+  lab_pid: servers.lab.pid,
+  database_url: servers.postgres.superuserUrl.replace(/\/postgres$/, '/spindle'),
+  health_urls: {
+    gateway: services.gateway.url,
+    'targets-service': services['targets-service'].url,
+    'audit-service': services['audit-service'].url,
+    'storage-node-executor': servers.lab.healthUrl,
+  },
+});
 
 const untilReady = async (name: string, url: string): Promise<void> => {
   const until = Date.now() + 60_000;
   while (Date.now() < until) {
     const answer = await fetch(url, { signal: AbortSignal.timeout(3_000) }).catch(() => undefined);
     if (answer?.ok) return;
-    await new Promise((done) => setTimeout(done, 100));
+    await sleep(100);
   }
   throw new Error(`${name} was not ready within 60 s`);
 };
