@@ -112,6 +112,23 @@ test('each method says by code why it was refused', async () => {
   ]);
 });
 
+test('without the node’s lease no line is sent, and targetcli is not even started', async () => {
+  const image = node.image();
+  const disk = { disk_id: image.id, image_file: image.file, size_bytes: IMAGE_BYTES, read_only: false };
+
+  const { outcomes, started } = await call(
+    ['lease', 0],
+    ['createTargetForMachine', 'leaseless', disk],
+    ['createIscsiTarget', `${PREFIX}:leaseless`],
+    ['saveConfig'],
+    ['listTargets'],
+  );
+
+  const refused = expect.objectContaining({ name: 'Refused', code: 'NODE_BUSY' }) as unknown;
+  expect(outcomes).toEqual(['done', refused, refused, refused, []]);
+  expect(started).toBe(0);
+});
+
 test('a burst hands the lock over to an administrator who waits for it', async () => {
   const images = [1, 2, 3, 4, 5, 6].map(() => node.image());
   const disks = images.map(({ id, file }) => ({ disk_id: id, image_file: file, size_bytes: IMAGE_BYTES, read_only: false }));

@@ -142,14 +142,24 @@ const settleFailure = (error: unknown, wish: TargetWish, previous: JournalEntry 
   const foreign = (step: string) => fault.kind === 'exists' && fault.step === step;
   const stands = adapter.tree.target(wish.iqn) !== null && !foreign('create-target');
   const { generation } = wish;
-  // a restore that failed leaves the target wished for, so that it shows as missing; also when the journal was lost
-  const before = previous ?? (wish.confirmed && wish.state === 'present' ? { phase: 'present' as const, wish } : undefined);
-  const restored = before?.phase === 'present' && before.wish.generation === generation && wish.state === 'present';
   journal.settle(
-    before && (stands || restored) ? { phase: 'present', wish: { ...before.wish, generation } } : { phase: 'absent', wish },
+    (stands && previous) || staysWished(wish, previous)
+      ? { phase: 'present', wish: { ...(previous?.wish ?? wish), generation } }
+      : { phase: 'absent', wish },
     adapter.tree.backstore(backstoreName(wish.disk.disk_id)) !== null && !foreign('create-backstore'),
   );
   return failed(fault.code, fault.step, fault.hint);
+};
+
+/**
+ * A target that was there by this very wish, and could not be restored or mended, is wished for still: so it shows as missing. A
+ * create that failed is not, and neither is a restart: those have told so, and a new wish comes when somebody wants it.
+ */
+const staysWished = (wish: TargetWish, previous: JournalEntry | undefined): boolean => {
+  if (wish.state === 'absent') return false;
+  if (!previous) return wish.confirmed;
+  if (previous.wish.generation !== wish.generation) return false;
+  return previous.phase === 'present' || (previous.phase === 'changing' && wish.confirmed);
 };
 
 const desire = (wish: TargetWish, { adapter }: ApplyParts): DesiredTarget => {

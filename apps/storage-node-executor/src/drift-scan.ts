@@ -25,7 +25,7 @@ export class DriftScan {
   private toLook: string[] = [];
   private roundBegan = -Infinity;
   private perTick = 1;
-  private unwished: ReadonlySet<string> = new Set();
+  private unwished = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -58,11 +58,17 @@ export class DriftScan {
 
   /** Targets of the journal that the whole wish does not name. They are told of and left alone: a backup may have been restored. */
   notWished(targetIds: ReadonlySet<string>): void {
-    this.unwished = targetIds;
+    this.unwished = new Set(targetIds);
     targetIds.forEach((id) => this.look(id));
   }
 
-  /** Compares one target at once, such as one that was changed just now. Never throws. */
+  /** A wish for it came, and it may have been changed just now. */
+  applied(targetId: string): void {
+    this.unwished.delete(targetId);
+    this.look(targetId);
+  }
+
+  /** Compares one target at once. Never throws. */
   look(targetId: string): void {
     try {
       const entry = this.journal.get(targetId);

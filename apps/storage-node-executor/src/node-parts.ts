@@ -59,7 +59,7 @@ export class NodeParts {
       changed: () => this.saver.changed(),
     };
     this.queue = new NodeQueue(
-      (wish, requestId) => applyTarget(wish, parts, requestId).finally(() => this.scan.look(wish.target_id)),
+      (wish, requestId) => applyTarget(wish, parts, requestId).finally(() => this.scan.applied(wish.target_id)),
       this.saver,
       () => this.lease.wedged(),
       { limit: settings.QUEUE_LIMIT, waitMs: settings.QUEUE_WAIT_MS, quietMs: QUIET_MS },
