@@ -65,10 +65,11 @@ export const claimOperation = async (tx: EntityManager, id: string, leaseMs: num
 };
 
 /** For as long as the same wish is the current one. */
+/** Not one that was made due meanwhile: whoever holds it may wait for a node that has died. */
 export const extendClaim = (tx: EntityManager, { id, generation }: Target, leaseMs: number): Promise<unknown> =>
   tx.query(
     `UPDATE targets.targets SET next_attempt_at = now() + make_interval(secs => $3)
-     WHERE id = $1 AND generation = $2 AND operation IS NOT NULL`,
+     WHERE id = $1 AND generation = $2 AND operation IS NOT NULL AND next_attempt_at > now()`,
     [id, generation, leaseMs / 1_000],
   );
 
