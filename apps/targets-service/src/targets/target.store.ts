@@ -64,8 +64,7 @@ export const claimOperation = async (tx: EntityManager, id: string, leaseMs: num
   return result.affected === 1 ? findTarget(tx, id) : null;
 };
 
-/** For as long as the same wish is the current one. */
-/** Not one that was made due meanwhile: whoever holds it may wait for a node that has died. */
+/** For as long as the same wish is the current one; not when it was made due meanwhile, since its holder may wait for a dead node. */
 export const extendClaim = (tx: EntityManager, { id, generation }: Target, leaseMs: number): Promise<unknown> =>
   tx.query(
     `UPDATE targets.targets SET next_attempt_at = now() + make_interval(secs => $3)
