@@ -35,6 +35,8 @@ const NOT_IN_TRAFFIC: CrashPoint[] = [
   'executor.set-acl-attributes',
 ];
 
+const AFTER_TRAFFIC_MS = 12_000;
+
 const OWNERS: Record<string, ServiceName[]> = {
   gateway: ['gateway'],
   targets: ['targets-service'],
@@ -53,7 +55,9 @@ const crash = (point: CrashPoint, name: ServiceName, label: string): Fault => ({
   },
   strike: async ({ spindle, busy }) => {
     const service = new Service(spindle, name);
-    while (busy() && (await service.isRunning())) await sleep(100);
+    // The trail and the streams come after the clients have their answers.
+    for (let until = Infinity; Date.now() < until && (await service.isRunning()); await sleep(100))
+      if (!busy() && until === Infinity) until = Date.now() + AFTER_TRAFFIC_MS;
     const died = !(await service.isRunning());
     if (!died) await service.kill();
     await service.start();
