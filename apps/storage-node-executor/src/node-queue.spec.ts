@@ -79,6 +79,40 @@ test('the same wish asked twice is applied once and answered twice', async () =>
   await first;
 });
 
+test('a target is busy from when its wish comes until it is met, and the last to ask is who it is done for', async () => {
+  const done: unknown[] = [];
+  let finish = () => {};
+  const apply = (at: TargetWish, requestId?: string) => {
+    done.push([at.iqn.slice(-2), requestId]);
+    return new Promise<ApplyReply>((resolve) => {
+      finish = () => resolve({ target_id: at.target_id, generation: 1, outcome: 'done', disconnected: 0, error: null });
+    });
+  };
+  const queue = new NodeQueue(apply, none, () => null, { limit: 10, waitMs: 60_000, quietMs: 1 });
+  const busy = () => [1, 2].map((target) => queue.has(wish(target).target_id));
+
+  const replies = [queue.submit(wish(1), 'r1'), queue.submit(wish(2), 'r2'), queue.submit(wish(2), 'r3')];
+  const seen = [busy()];
+  finish();
+  await replies[0];
+  await new Promise(setImmediate);
+  seen.push(busy());
+  finish();
+  await Promise.all(replies);
+  await new Promise(setImmediate);
+  seen.push(busy());
+
+  expect(done).toEqual([
+    ['t1', 'r1'],
+    ['t2', 'r3'],
+  ]);
+  expect(seen).toEqual([
+    [true, true],
+    [false, true],
+    [false, false],
+  ]);
+});
+
 test('more wishes than may wait are refused', async () => {
   const { queue, next } = queueOf({ limit: 1 });
   const replies = [queue.submit(wish(1)), queue.submit(wish(2))];

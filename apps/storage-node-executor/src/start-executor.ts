@@ -1,7 +1,7 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { NatsServerStrategy, PassThroughFilter, connectBus, type Bus } from '#messaging';
-import { collectProcessMetrics, createLog, gauge, nestLogger, newId, startHealthServer, type Service } from '#runtime';
+import { collectProcessMetrics, createLog, gauge, nestLogger, newId, startHealthServer, type Logger, type Service } from '#runtime';
 import type { Settings } from './config';
 import { ExecutorModule } from './executor.module';
 import { NodeParts } from './node-parts';
@@ -26,6 +26,12 @@ const measure = (parts: NodeParts): void => {
     started.set(parts.lease.started);
     unsaved.set(['none', 'saved'].includes(parts.saver.state.state) ? 0 : 1);
   }, 1_000).unref();
+};
+
+const leaveToAnother = (settings: Settings, reason: string, log: Logger): never => {
+  log.fatal({ reason }, 'another executor has this node: leaving');
+  process.stderr.write(`NODE_ID ${settings.NODE_ID}: ${reason} Nothing was changed.\n`);
+  process.exit(1);
 };
 
 /** The lock comes before everything, and the health server before NATS, so that a start that waits for that can be seen. */
@@ -78,11 +84,7 @@ export const startExecutor = async (settings: Settings): Promise<Service> => {
     saver,
     log,
     onGained: () => restorer.begin(),
-    onRefused: (reason) => {
-      log.fatal({ reason }, 'this node is another executor’s: leaving');
-      process.stderr.write(`NODE_ID ${settings.NODE_ID}: ${reason} Nothing was changed.\n`);
-      process.exit(1);
-    },
+    onRefused: (reason) => leaveToAnother(settings, reason, log),
   });
   reporter = reports;
   parts.onChange = () => reports.soon();
