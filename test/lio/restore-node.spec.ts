@@ -18,6 +18,8 @@ afterEach(async () => {
 const loginOf = (wish: Wish) => ({ portal: node.lab.portal, iqn: wish.iqn, initiator: wish.initiator_iqn });
 const confirmed = (wish: Wish) => ({ ...wish, confirmed: true });
 const shows = async (wish: Wish) => (await node.sh('ls /sys/kernel/config/target/iscsi')).includes(wish.iqn);
+/** Not from when its folder is there: it is enabled last. */
+const isWhole = async (wish: Wish) => (await node.live(wish)).drift.length === 0;
 const remove = (wish: Wish) => node.apply({ ...wish, generation: wish.generation + 1, state: 'absent' });
 const until = async (is: () => Promise<boolean>) => {
   for (const end = Date.now() + 20_000; !(await is()); await sleep(100)) if (Date.now() > end) throw new Error(node.executorLog());
@@ -60,7 +62,7 @@ test('a target whose image is missing is not restored with an empty one, comes w
   expect(report.drifted).toMatchObject([
     { target_id: bereft.target_id, generation: 1, drift: [{ what: 'backstore' }, { what: 'target' }] },
   ]);
-  await until(() => shows(bereft));
+  await until(() => isWhole(bereft));
   await expect(inquire(loginOf(bereft))).resolves.toMatchObject({ vendor: 'LIO-ORG' });
   for (const wish of [bereft, whole]) await remove(wish);
 });
@@ -81,7 +83,8 @@ setsid python3 /run/listen.py >/dev/null 2>&1 & echo $! >/run/listen.pid; while 
   const { drifted } = await node.reported((report) => report.drifted.length > 0, 30_000);
   const before = await shows(wish);
   await node.sh('kill $(cat /run/listen.pid)');
-  await node.reported((report) => report.targets === 1 && report.drifted.length === 0, 30_000);
+  await until(() => isWhole(wish));
+  await node.reported((report) => report.drifted.length === 0);
 
   expect(drifted[0]?.drift).toMatchObject([{ what: 'backstore' }, { what: 'target' }]);
   expect(before).toBe(false);
@@ -101,7 +104,7 @@ test('a node waits for its image folder to be mounted', async () => {
   const refused = await node.failure({ ...wish, generation: 2 });
   const before = await shows(wish);
   await node.sh('mount --bind /data/images /srv/images');
-  await until(() => shows(wish));
+  await until(async () => (await node.live({ ...wish, generation: 1 })).enabled);
 
   expect(refused).toMatchObject({ code: 'BACKING_FILE_UNUSABLE', outcome: 'failed' });
   expect(refused.text).toContain('not mounted');
