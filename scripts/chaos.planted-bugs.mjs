@@ -65,7 +65,10 @@ export const plantBugs = (names) => {
       if (controls.get(what).status !== 0) {
         found.push({ name: bug.name, verdict: `no check: it fails without the bug (${reasonOf(controls.get(what).output)})` });
       } else {
-        writeFileSync(path, before.replace(bug.search, () => bug.replace));
+        writeFileSync(
+          path,
+          before.replace(bug.search, () => bug.replace),
+        );
         const { status, output } = check(bug);
         writeFileSync(path, before);
         found.push({ name: bug.name, caught: status !== 0, verdict: status === 0 ? 'NOT caught' : `caught: ${reasonOf(output)}` });

@@ -10,6 +10,9 @@ const TRIGGERS = {
   'node-done': 'the storage node has read back what was asked',
   'node-failed': 'the storage node could not, and has undone what it began',
   'node-refused': 'an initiator was logged in and the command said `if_idle`',
+  'drift-to-repair': 'the kernel no longer shows what was asked, and the policy of the node is to repair',
+  'drift-seen': 'the kernel no longer shows what was asked, or differs in another way, and the policy is to report',
+  'drift-gone': 'the kernel shows again what was asked',
 };
 
 const outside = ({ status, operation }) => `${status}${operation ? `, operation ${operation}` : ''}`;

@@ -20,7 +20,7 @@ export const recordDrift = async (tx: EntityManager, report: NodeReport): Promis
   let repairs = 0;
   for (const { target_id, generation, drift } of report.drifted) {
     const target = await lockTarget(tx, target_id);
-    if (!target || target.node_id !== report.node_id || target.generation !== generation || stageOf(target) !== 'active') continue;
+    if (!target || target.node_id !== report.node_id || target.generation < generation || stageOf(target) !== 'active') continue;
     const repair = report.drift_policy === 'repair';
     if (!repair && isDeepStrictEqual(target.drift, drift)) continue;
     await change(tx, target, repair ? 'drift-to-repair' : 'drift-seen', drift);

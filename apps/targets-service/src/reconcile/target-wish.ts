@@ -16,7 +16,7 @@ const wish = (target: Target, state: TargetWish['state'], generation: number, if
 /** What should be on the node in the end. */
 export const currentWish = (target: Target): TargetWish => {
   const gone = target.operation === 'delete' || target.status === 'INACTIVE' || target.status === 'ERROR';
-  return wish(target, gone ? 'absent' : 'present', target.generation, false);
+  return wish(target, gone ? 'absent' : 'present', target.generation, target.operation === 'delete' && target.if_idle);
 };
 
 /**

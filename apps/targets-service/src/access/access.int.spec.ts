@@ -1,0 +1,74 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { REQUESTS, mayDo, type Role } from '#contracts';
+import { migrate } from '#database';
+import { newId } from '#runtime';
+import { TargetsServiceForTests, log } from '../../../../test/harness/targets-service-for-tests';
+import { MIGRATIONS, SCHEMA } from '../data-source';
+import { makeFirstAdmin } from './first-admin';
+
+const service = new TargetsServiceForTests();
+
+jest.setTimeout(20_000);
+beforeAll(() => service.start(), 60_000);
+afterAll(() => service.stop());
+
+describe('access', () => {
+  it('every role may do what the table says and nothing else', async () => {
+    const roles: Role[] = ['viewer', 'operator', 'admin', 'auditor'];
+    const unexpected: string[] = [];
+    let cells = 0;
+    for (const role of roles) {
+      const password = `${newId()}-password`;
+      await service.ask('users.create', { username: `is-${role}`, password, role });
+      const token = (await service.ask('auth.login', { username: `is-${role}`, password }, { token: null })).access_token;
+      for (const { subject } of REQUESTS.filter((contract) => contract.subject !== 'auth.login' && contract.subject !== 'audit.search')) {
+        const { code } = await service.ask(subject, { nonsense: true }, { token });
+        if ((code === 'FORBIDDEN') === mayDo(role, subject)) unexpected.push(`${role} ${subject} ${code}`);
+        cells++;
+      }
+    }
+
+    expect(unexpected).toEqual([]);
+    expect(cells).toBe(4 * 29);
+  });
+
+  it('a name is locked for the source that guesses, not for others, and whether it exists does not show', async () => {
+    const guess = (username: string, source: string) =>
+      service.ask('auth.login', { username, password: 'wrong password' }, { token: null, source });
+
+    const codes: (string | undefined)[] = [];
+    for (const username of ['admin', 'nobody-of-this-name'])
+      for (let i = 0; i < 4; i++) codes.push((await guess(username, 'http:192.0.2.66')).code);
+    const elsewhere = await service.ask(
+      'auth.login',
+      { username: 'admin', password: service.credentials.adminPassword },
+      { token: null, source: 'http:192.0.2.77' },
+    );
+
+    expect(codes).toEqual(Array(2).fill(['LOGIN_FAILED', 'LOGIN_FAILED', 'LOGIN_FAILED', 'LOGIN_LOCKED']).flat());
+    expect(elsewhere.access_token).toBeDefined();
+  });
+
+  it('the last admin stays', async () => {
+    const users = await service.ask('users.list', { username: 'admin' });
+    await service.sql.query(`UPDATE targets.users SET deleted_at = now() WHERE username = 'is-admin'`);
+
+    expect((await service.ask('users.delete', { id: users.items[0]!.id })).code).toBe('LAST_ADMIN');
+    expect((await service.ask('users.update', { id: users.items[0]!.id, role: 'viewer' })).code).toBe('LAST_ADMIN');
+  });
+
+  it('a default password for the first admin is refused at start', async () => {
+    const file = join(service.dir, 'default-password');
+    const fresh = service.inDatabase('fresh');
+    writeFileSync(file, 'changeme-changeme');
+
+    await migrate(fresh.targets_owner, MIGRATIONS, SCHEMA, log);
+    const database = await service.dataSource(fresh.targets_app);
+
+    const refused = makeFirstAdmin(database, await service.settings({ ADMIN_PASSWORD_FILE: file }));
+
+    await expect(refused).rejects.toThrow('ADMIN_PASSWORD_FILE: holds a default password');
+    await database.destroy();
+  });
+});

@@ -1,0 +1,100 @@
+import type { Client } from 'pg';
+import { connectBus } from '#messaging';
+import { newId } from '#runtime';
+import { TargetsServiceForTests, eventually, log } from '../../../../test/harness/targets-service-for-tests';
+import { OutboxRelay } from './outbox-relay';
+
+const service = new TargetsServiceForTests();
+
+jest.setTimeout(20_000);
+beforeAll(() => service.start(), 60_000);
+afterAll(() => service.stop());
+
+describe('the outbox', () => {
+  const insert = (client: Client, name: string) =>
+    client.query(`INSERT INTO targets.outbox (message_id, subject, request_id, body) VALUES ($1, 'target.created', 'r', $2)`, [
+      newId(),
+      { name },
+    ]);
+  const client = () => service.client();
+
+  it('skips nothing when a lower position commits later', async () => {
+    const [slow, fast] = [await client(), await client()];
+    const seen: string[] = [];
+    const subscription = service.bus.subscribe('target.created', {
+      callback: (_error, message) => seen.push(message.json<{ name: string }>().name),
+    });
+    await service.bus.flush();
+
+    await slow.query('BEGIN');
+    await insert(slow, 'first');
+    await insert(fast, 'second');
+    await new Promise((done) => setTimeout(done, 1_500));
+    const early = [...seen];
+    await slow.query('COMMIT');
+
+    await eventually(
+      () => Promise.resolve(seen),
+      (names) => names.length === 2,
+    );
+    expect(early).toEqual([]);
+    expect(seen).toEqual(['first', 'second']);
+    subscription.unsubscribe();
+    await Promise.all([slow.end(), fast.end()]);
+  });
+
+  it('is published once and in order by two relays', async () => {
+    const second = await connectBus('second relay', service.natsSettings, log);
+    const relay = new OutboxRelay(service.urls.targets_app, second, log);
+    relay.start();
+    const own = await client();
+    const seen: string[] = [];
+    const subscription = service.bus.subscribe('target.created', {
+      callback: (_error, message) => seen.push(message.json<{ name: string }>().name),
+    });
+
+    for (let i = 0; i < 100; i++) await insert(own, String(i));
+
+    await eventually(
+      () => Promise.resolve(seen),
+      (names) => names.length >= 100,
+    );
+    expect(seen).toEqual([...Array(100).keys()].map(String));
+    subscription.unsubscribe();
+    await relay.stop();
+    await second.close();
+    await own.end();
+  });
+
+  it('loses nothing while NATS is away', async () => {
+    await service.nats.kill();
+    const before = await client();
+    await insert(before, 'while away');
+    await before.end();
+
+    await service.restartNats();
+
+    await eventually(
+      async () => (await service.sql.query('SELECT 1 FROM targets.outbox WHERE published_at IS NULL')).rowCount,
+      (waiting) => waiting === 0,
+    );
+    const stream = await (await service.bus.jetstreamManager()).streams.getMessage('SPINDLE_EVENTS', { last_by_subj: 'target.created' });
+    expect(stream.json()).toEqual({ name: 'while away' });
+  }, 30_000);
+
+  it('fills a stream again that was made anew, with all that is kept', async () => {
+    const manager = await service.bus.jetstreamManager();
+    const kept = Number((await service.sql.query(`SELECT count(*) FROM targets.outbox WHERE subject LIKE 'audit-intent.%'`)).rows[0].count);
+
+    await manager.streams.delete('SPINDLE_AUDIT');
+
+    await eventually(
+      () =>
+        manager.streams.info('SPINDLE_AUDIT').then(
+          ({ state }) => state.messages,
+          () => 0,
+        ),
+      (messages) => messages >= kept,
+    );
+  }, 30_000);
+});
