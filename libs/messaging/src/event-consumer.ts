@@ -27,7 +27,7 @@ interface Options extends EventPatternOptions {
 }
 
 /** Longer than a handler takes; `working()` is sent while one waits. */
-const ACK_WAIT_MS = 10_000;
+const ACK_WAIT_MS = 5_000;
 const MESSAGE_ID = 'Nats-Msg-Id';
 
 const handled = counter('spindle_events_handled_total', 'Messages of a stream by what became of them', ['durable', 'result']);

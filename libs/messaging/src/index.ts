@@ -6,7 +6,7 @@ export { PassThroughFilter } from './pass-through.filter';
 export { readBody } from './read-body';
 export { ask, type AskOptions } from './request-client';
 export { acceptRequestId, preferredWaitSeconds, type RequestContext } from './request-context';
-export { publishStored, type StoredMessage } from './stored-publisher';
+export { publishNext, publishStored, type StoredMessage } from './stored-publisher';
 export {
   AUDIT_INTENT_SUBJECT,
   AUDIT_STREAM,
@@ -15,5 +15,5 @@ export {
   EVENTS_STREAM,
   STREAMS,
   ensureStreams,
-  streamMadeAt,
+  streamState,
 } from './streams';

@@ -25,9 +25,11 @@ export const STREAMS = [
   duplicate_window: nanos(120_000),
 }));
 
-/** When the stream was made: another answer than before means that what was in it is gone. */
-export const streamMadeAt = async (nats: NatsConnection, name: string): Promise<string> =>
-  String((await (await nats.jetstreamManager({ timeout: 5_000 })).streams.info(name)).created);
+/** When the stream was made: another answer than before means that what was in it is gone. And the place of its last message. */
+export const streamState = async (nats: NatsConnection, name: string): Promise<{ madeAt: string; lastSequence: number }> => {
+  const { created, state } = await (await nats.jetstreamManager({ timeout: 5_000 })).streams.info(name);
+  return { madeAt: String(created), lastSequence: state.last_seq };
+};
 
 /** Makes the streams that are missing and brings the others to this shape. Safe to call at once from several services. */
 export const ensureStreams = async (nats: NatsConnection): Promise<void> => {

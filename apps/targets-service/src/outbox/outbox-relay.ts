@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { AUDIT_STREAM, EVENTS_STREAM, ensureStreams, publishStored, streamMadeAt, type Bus } from '#messaging';
+import { AUDIT_STREAM, EVENTS_STREAM, ensureStreams, publishNext, streamState, type Bus } from '#messaging';
 import { counter, crashPoint, gauge, sleep, type Logger } from '#runtime';
 
 interface Row {
@@ -37,6 +37,8 @@ export class OutboxRelay {
   private readonly leaving = new AbortController();
   private loop: Promise<void> = Promise.resolve();
   private wake = new AbortController();
+  /** By stream: we are the one who publishes there, so we know what came last. */
+  private readonly lastSequence = new Map<string, number>();
 
   constructor(
     private readonly databaseUrl: string,
@@ -112,7 +114,8 @@ export class OutboxRelay {
     if (!this.bus.connected()) throw new Error('NATS is away');
     await ensureStreams(this.bus.nats);
     for (const [name, like] of STREAM_SUBJECTS) {
-      const madeAt = await streamMadeAt(this.bus.nats, name);
+      const { madeAt, lastSequence } = await streamState(this.bus.nats, name);
+      this.lastSequence.set(name, lastSequence);
       const known = await client.query<{ made_at: string }>('SELECT made_at FROM targets.streams_filled WHERE name = $1', [name]);
       if (known.rows[0]?.made_at === madeAt) continue;
       if (known.rows[0]) {
@@ -161,7 +164,7 @@ export class OutboxRelay {
     const stored: string[] = [];
     for (const row of rows) {
       try {
-        await publishStored(this.bus.nats, { subject: row.subject, id: row.message_id, body: row.body, requestId: row.request_id });
+        await this.publishOne(row);
       } catch (err) {
         this.log.warn({ err, subject: row.subject }, 'JetStream did not store a message');
         break;
@@ -170,5 +173,12 @@ export class OutboxRelay {
       stored.push(row.position);
     }
     return stored;
+  }
+
+  private async publishOne({ subject, message_id: id, body, request_id: requestId }: Row): Promise<void> {
+    const stream = subject.startsWith('audit-intent.') ? AUDIT_STREAM : EVENTS_STREAM;
+    const last = this.lastSequence.get(stream) ?? 0;
+    const sequence = await publishNext(this.bus.nats, { subject, id, body, requestId }, last);
+    this.lastSequence.set(stream, Math.max(last, sequence));
   }
 }

@@ -97,4 +97,29 @@ describe('the outbox', () => {
       (messages) => messages >= kept,
     );
   }, 30_000);
+
+  it('puts nothing new into a stream that was made anew before what it has lost, nor is held up by somebody else who publishes', async () => {
+    const manager = await service.bus.jetstreamManager();
+    const own = await service.client();
+    const names = async () => {
+      const { state } = await manager.streams.info('SPINDLE_EVENTS');
+      const found: string[] = [];
+      for (let seq = Math.max(1, state.first_seq); seq <= state.last_seq; seq++)
+        found.push((await manager.streams.getMessage('SPINDLE_EVENTS', { seq })).json<{ name: string }>().name);
+      return found.filter((name) => /^(old|new|theirs)/.test(name));
+    };
+    for (const name of ['old-1', 'old-2']) await insert(own, name);
+    await eventually(names, (found) => found.length === 2);
+
+    await manager.streams.delete('SPINDLE_EVENTS');
+    await manager.streams.add({ name: 'SPINDLE_EVENTS', subjects: ['target.*', 'node.*', 'initiator.*'] });
+    await insert(own, 'new-1');
+    await eventually(names, (found) => found.length === 3);
+    await service.bus.jetstream().publish('target.created', JSON.stringify({ name: 'theirs' }));
+    await insert(own, 'new-2');
+
+    const all = await eventually(names, (found) => found.length === 5);
+    expect(all).toEqual(['old-1', 'old-2', 'new-1', 'theirs', 'new-2']);
+    await own.end();
+  }, 40_000);
 });
