@@ -12,10 +12,10 @@ const results = join(root, '.spindle/test-results');
 rmSync(results, { recursive: true, force: true });
 mkdirSync(results, { recursive: true });
 
-/** What shares two cores well: pure tests and single services side by side, storage labs one after the other. */
+/** What shares two cores well: pure tests and single services side by side, two storage labs at once, whole Spindles one after the other. */
 const RUNS = [
   { name: 'unit and int', args: ['--selectProjects', 'unit', 'int', '--maxWorkers', '2'] },
-  { name: 'lio', args: ['--selectProjects', 'lio', '--runInBand'] },
+  { name: 'lio', args: ['--selectProjects', 'lio', '--maxWorkers', '2'] },
   { name: 'e2e', args: ['--selectProjects', 'e2e', '--runInBand'] },
   { name: 'chaos', args: ['--selectProjects', 'chaos', '--runInBand'] },
 ];

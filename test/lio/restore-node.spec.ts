@@ -37,7 +37,7 @@ test('after a power cut the whole wish is there again, without the distributionâ
   const report = await node.reported(({ targets }) => targets === 3, 30_000);
 
   for (const wish of wishes) {
-    expect((await node.live(wish)).drift).toEqual([]);
+    await until(() => isWhole(wish));
     await expect(inquire(loginOf(wish))).resolves.toMatchObject({ vendor: 'LIO-ORG' });
   }
   expect(report.foreign).toEqual([]);
