@@ -125,6 +125,7 @@ export class TargetsServiceForTests {
     return {
       node_id,
       instance: this.instance,
+      connection: 1,
       previous_instance: null,
       drifted: [],
       drift_policy: 'repair',

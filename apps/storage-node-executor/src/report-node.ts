@@ -142,6 +142,7 @@ export class NodeReporter {
     return {
       node_id: settings.NODE_ID,
       instance: this.parts.instance,
+      connection: this.parts.bus.connections(),
       previous_instance: this.parts.previousInstance,
       name: settings.NODE_NAME ?? settings.NODE_ID,
       status: wedged ? 'wedged' : 'online',

@@ -67,6 +67,10 @@ export const WishesReply = z.object({
 export const NodeReport = z.object({
   node_id: NodeId,
   instance: Id.describe('This process of the executor; new at each start.'),
+  connection: z
+    .int()
+    .default(1)
+    .describe('Counts this process’s connections to NATS: a wish or an answer that was under way at a change may be lost, and is sent again.'),
   previous_instance: Id.nullable().describe('The one before on the same state folder, which is dead: its lease may be taken over at once.'),
   name: z.string(),
   status: z.enum(['online', 'wedged', 'stopping']),

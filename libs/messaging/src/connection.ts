@@ -11,6 +11,8 @@ export interface NatsSettings {
 export interface Bus {
   nats: NatsConnection;
   connected: () => boolean;
+  /** How often it has connected. What was under way before the last time may have been lost without a word. */
+  connections: () => number;
   /** Calls back when the connection is lost, until the returned function is called. */
   onLost: (callBack: () => void) => () => void;
   /** Round trip to the server; throws when it is away. */
@@ -41,6 +43,7 @@ export const connectBus = async (name: string, settings: NatsSettings, log: Logg
     timeout: 2_000,
   });
   let connected = true;
+  let connections = 1;
   const callBacks = new Set<() => void>();
   up.set(1);
   void (async () => {
@@ -49,7 +52,10 @@ export const connectBus = async (name: string, settings: NatsSettings, log: Logg
         connected = false;
         callBacks.forEach((callBack) => callBack());
       }
-      if (status.type === Events.Reconnect) connected = true;
+      if (status.type === Events.Reconnect) {
+        connected = true;
+        connections++;
+      }
       up.set(connected ? 1 : 0);
       if (status.type === Events.Disconnect || status.type === Events.Reconnect) log.warn({ nats: status.type }, 'NATS connection changed');
       if (status.type === Events.Error) log.error({ reason: status.data }, 'NATS refused something');
@@ -59,6 +65,7 @@ export const connectBus = async (name: string, settings: NatsSettings, log: Logg
   return {
     nats,
     connected: () => connected && !nats.isClosed(),
+    connections: () => connections,
     onLost: (callBack) => {
       callBacks.add(callBack);
       return () => void callBacks.delete(callBack);

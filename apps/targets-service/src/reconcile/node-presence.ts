@@ -20,7 +20,7 @@ const STATUS: Record<NodeReport['status'], NodeStatus> = { online: 'online', wed
 
 /**
  * Takes a node's report and answers whether its process may change the node: the first report registers it, one after a
- * silence makes its waiting operations due. A report of a process that does not hold the node changes nothing.
+ * silence or on a new connection makes its waiting operations due. A report of a process that does not hold the node changes nothing.
  */
 export const recordReport = async (parts: Parts, report: NodeReport): Promise<NodeReportReply> => {
   const { settings, database, log } = parts;
@@ -45,7 +45,7 @@ export const recordReport = async (parts: Parts, report: NodeReport): Promise<No
     });
     if (known) await announceLogins(tx, node.id, known.report.sessions, report.sessions);
     await saveWithEvent(tx, known, node);
-    const back = node.status === 'online' && (known?.status !== 'online' || known.instance !== report.instance);
+    const back = node.status === 'online' && !(known?.status === 'online' && sameConnection(known.report, report));
     if (back) await hastenOperations(tx, node.id);
     const repairs = node.status === 'online' ? await recordDrift(tx, report) : 0;
     return { reply: lease, hastened: back || repairs > 0 };
@@ -56,6 +56,9 @@ export const recordReport = async (parts: Parts, report: NodeReport): Promise<No
   parts.relay.nudge();
   return reply;
 };
+
+/** Otherwise a wish or its answer may have been lost on the way, and nobody would tell. */
+const sameConnection = (a: NodeReport, b: NodeReport): boolean => a.instance === b.instance && a.connection === b.connection;
 
 /** online and wedged nodes both answer: only silence, or a stop, is offline. */
 const saveWithEvent = async (tx: EntityManager, known: StorageNode | null, node: StorageNode): Promise<void> => {

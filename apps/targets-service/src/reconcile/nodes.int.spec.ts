@@ -55,6 +55,30 @@ describe('nodes', () => {
     expect(deleted).toMatchObject({ status: 'PENDING', operation: 'delete', generation: 2 });
   });
 
+  it('get a wish again whose answer may have gone down with their connection', async () => {
+    const say = (connection: number) =>
+      service.bus.request(nodeSubject('node-cut', 'report'), JSON.stringify(service.report('node-cut', { connection })));
+    const wishes: string[] = [];
+    const silent = service.bus.subscribe(nodeSubject('node-cut', 'apply'), {
+      callback: (_, message) => void wishes.push(message.json<{ target_id: string }>().target_id),
+    });
+    await say(1);
+    const { id: machine_id } = await service.machine();
+    const { id } = await service.ask('targets.create', { machine_id, image_id: await service.image('node-cut') });
+
+    await say(1);
+    const before = [...wishes];
+    await say(2);
+    await eventually(
+      async () => wishes,
+      ({ length }) => length > 1,
+    );
+    silent.unsubscribe();
+
+    expect(before).toEqual([id]);
+    expect(wishes).toEqual([id, id]);
+  });
+
   it('tell of logins, whose events share the order of their target', async () => {
     await service.bus.request(nodeSubject('node-log', 'report'), JSON.stringify(service.report('node-log')));
     const { id: machine_id } = await service.machine();
