@@ -3,15 +3,17 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { projectRoot } from '#embedded';
 import { startSpindleForTests, type SpindleForTests } from '../harness/spindle-for-tests';
-import { FAULTS, type Fault } from './faults';
+import { FAULTS } from './faults';
 import type { Place } from './traffic';
 import { report, table } from './report';
 import { makePlaces, runOnce, type Result } from './run';
+import type { Fault } from './strike';
 
 const USAGE = `npm run chaos -- [options]
   --points a,b      faults to run, by name or by what their names begin with; default: all
   --seeds N         runs of each, with the seeds 1 to N; default 1
   --seed N          this seed only: replays a run
+  --jobs N          as many Spindles side by side; default 1
   --resume          skip the runs whose result is there
   --report          write docs/chaos-report.md from all results
   --list            name the faults
@@ -20,6 +22,11 @@ const USAGE = `npm run chaos -- [options]
 const root = projectRoot();
 const folder = join(root, '.spindle/chaos/results');
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
+
+interface Run {
+  fault: Fault;
+  seed: number;
+}
 
 interface Running {
   spindle: SpindleForTests;
@@ -34,6 +41,7 @@ export const main = async (argv: string[], commit: string): Promise<number> => {
       points: { type: 'string' },
       seeds: { type: 'string', default: '1' },
       seed: { type: 'string' },
+      jobs: { type: 'string', default: '1' },
       resume: { type: 'boolean', default: false },
       report: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
@@ -47,7 +55,7 @@ export const main = async (argv: string[], commit: string): Promise<number> => {
   const faults = FAULTS.filter(({ name }) => !wanted || wanted.some((word) => name === word || name.startsWith(`${word}.`)));
   const seeds = values.seed ? [Number(values.seed)] : [...Array(Number(values.seeds))].map((_, at) => at + 1);
   mkdirSync(folder, { recursive: true });
-  const results = await runAll(faults, seeds, values.resume);
+  const results = await runAll(faults, seeds, { jobs: Number(values.jobs), resume: values.resume });
   say(table(results));
   if (values.report) writeFileSync(join(root, 'docs/chaos-report.md'), report(allResults(), commit));
   return results.some(({ violations }) => violations.length > 0) ? 1 : 0;
@@ -55,43 +63,50 @@ export const main = async (argv: string[], commit: string): Promise<number> => {
 
 const fileOf = (fault: Fault, seed: number): string => join(folder, `${fault.name}-${seed}.json`);
 
-const allResults = (): Result[] => {
+const allResults = (): Result[] =>
+  sorted(
+    readdirSync(folder)
+      .filter((name) => name.endsWith('.json'))
+      .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Result),
+  );
+
+const sorted = (results: Result[]): Result[] => {
   const order = FAULTS.map(({ name }) => name);
-  return readdirSync(folder)
-    .filter((name) => name.endsWith('.json'))
-    .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Result)
-    .sort((a, b) => order.indexOf(a.fault) - order.indexOf(b.fault) || a.seed - b.seed);
+  return results.sort((a, b) => order.indexOf(a.fault) - order.indexOf(b.fault) || a.seed - b.seed);
+};
+
+const runAll = async (faults: Fault[], seeds: number[], options: { jobs: number; resume: boolean }): Promise<Result[]> => {
+  const results: Result[] = [];
+  const runs = seeds.flatMap((seed) => faults.map((fault) => ({ fault, seed })));
+  const isThere = ({ fault, seed }: Run): boolean => options.resume && existsSync(fileOf(fault, seed));
+  results.push(...runs.filter(isThere).map(({ fault, seed }) => JSON.parse(readFileSync(fileOf(fault, seed), 'utf8')) as Result));
+  const left = runs.filter((run) => !isThere(run));
+  await Promise.all([...Array(options.jobs)].map((_, job) => work(`chaos-${job + 1}`, left, results)));
+  return sorted(results);
 };
 
 /** One Spindle for all of them; a run that breaks, or that leaves something behind, ends it, and the next run gets a new one. */
-const runAll = async (faults: Fault[], seeds: number[], resume: boolean): Promise<Result[]> => {
-  const results: Result[] = [];
+const work = async (name: string, left: Run[], results: Result[]): Promise<void> => {
   let running: Running | undefined;
   try {
-    for (const seed of seeds)
-      for (const fault of faults) {
-        if (resume && existsSync(fileOf(fault, seed))) {
-          results.push(JSON.parse(readFileSync(fileOf(fault, seed), 'utf8')) as Result);
-          continue;
-        }
-        running ??= await boot();
-        const result = await runOnce(running.spindle, running.places, fault, seed).catch(brokenRun(fault, seed));
-        writeFileSync(fileOf(fault, seed), `${JSON.stringify(result, null, 2)}\n`);
-        results.push(result);
-        tell(result);
-        if (result.violations.length > 0) {
-          await running.spindle.end();
-          running = undefined;
-        }
-      }
+    for (let run = left.shift(); run; run = left.shift()) {
+      const { fault, seed } = run;
+      running ??= await boot(name);
+      const result = await runOnce(running.spindle, running.places, fault, seed).catch(brokenRun(fault, seed));
+      writeFileSync(fileOf(fault, seed), `${JSON.stringify(result, null, 2)}\n`);
+      results.push(result);
+      tell(result);
+      if (result.violations.length === 0) continue;
+      await running.spindle.end();
+      running = undefined;
+    }
   } finally {
     await running?.spindle.end();
   }
-  return results;
 };
 
-const boot = async (): Promise<Running> => {
-  const spindle = await startSpindleForTests('chaos');
+const boot = async (name: string): Promise<Running> => {
+  const spindle = await startSpindleForTests(name);
   return { spindle, places: await makePlaces(spindle) };
 };
 

@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { SpindleForTests } from '../harness/spindle-for-tests';
 import { checkHistory } from './check-history';
-import type { Fault } from './faults';
 import type { Facts, Violation } from './history';
 import { observe, observeKernel, streamEnd, targetsSince } from './observe';
 import { Prng, seedOf } from './prng';
+import type { Fault, SettledTarget, Strike } from './strike';
 import { Traffic, type Place } from './traffic';
 
 export interface Result {
@@ -39,23 +39,24 @@ export const runOnce = async (spindle: SpindleForTests, places: Place[], fault: 
   const began = Date.now();
   const prng = new Prng(seedOf(fault.name, seed));
   let busy = true;
-  const strike = { spindle, prng: prng.fork(), busy: () => busy };
-  const token = await logIn(spindle); // before anything is armed, since it passes by crash points too
-  await fault.arm?.(strike);
+  let clients: Traffic | undefined;
   const [{ now }] = (await spindle.sql<{ now: Date }>('SELECT now() AS now')) as [{ now: Date }];
+  const settled = () => settledTargets(spindle, clients?.finished ?? []);
+  const token = await logIn(spindle); // before anything is armed, since it passes by crash points too
   const streamStart = await streamEnd(spindle);
-  const clients = new Traffic(spindle, places, token, `${fault.name}-${seed}-${began}`, prng.fork());
+  const hurt = await fault.arm({ spindle, prng: prng.fork(), busy: () => busy, settled } satisfies Strike);
+  clients = new Traffic(spindle, places, token, `${fault.name}-${seed}-${began}`, prng.fork());
   const traffic = clients.run().finally(() => (busy = false));
-  const struck = await fault.strike(strike);
+  const struck = await hurt();
   const readyAt = Date.now();
   const recoveryMs = await recovered(spindle, now);
   await traffic;
   const waited = clients.operations.filter(({ settledAt }) => settledAt > readyAt);
-  const settled = await untilQuiet(spindle, now);
+  const quiet = await untilQuiet(spindle, now);
   const since = { since: now, streamStart, streamWiped: fault.wipesStream ?? false, operations: clients.operations };
   const facts = await untilWithout(() => observe(spindle, since));
   const violations: Violation[] = [
-    ...(settled && recoveryMs !== null ? [] : [{ kind: 'late' as const, what: `not recovered within ${RECOVERY_LIMIT_MS / 1_000} s` }]),
+    ...(quiet && recoveryMs !== null ? [] : [{ kind: 'late' as const, what: `not recovered within ${RECOVERY_LIMIT_MS / 1_000} s` }]),
     ...checkHistory(facts),
     ...(await cleanUp(spindle, token, now)),
   ];
@@ -71,6 +72,13 @@ export const runOnce = async (spindle: SpindleForTests, places: Place[], fault: 
     tookMs: Date.now() - began,
   };
 };
+
+const settledTargets = (spindle: SpindleForTests, machines: string[]): Promise<SettledTarget[]> =>
+  spindle.sql<SettledTarget>(
+    `SELECT id, iqn, initiator_iqn, disk_id, version FROM targets.targets
+     WHERE machine_id = ANY($1) AND status = 'ACTIVE' AND operation IS NULL ORDER BY id`,
+    [machines],
+  );
 
 /** Of those that had begun before, each client's first; what it asked for later is work, not recovery. */
 const firstAnswers = (operations: Facts['operations'], readyAt: number): number | null => {

@@ -16,6 +16,8 @@ const TRY_AGAIN = ['IDEMPOTENCY_KEY_RUNNING', 'RATE_LIMITED'];
 /** Seeded clients, one machine each, all at once: every decision is drawn before the first request is sent. */
 export class Traffic {
   readonly operations: Operation[] = [];
+  /** Machines whose client wants nothing more. */
+  readonly finished: string[] = [];
   private keys = 0;
 
   constructor(
@@ -55,6 +57,7 @@ export class Traffic {
       clients.map(async ({ place, prng }, at) => {
         await sleep(prng.int(0, 400));
         await scripts[at % scripts.length]!(place, prng);
+        this.finished.push(place.machine.id);
       }),
     );
   }

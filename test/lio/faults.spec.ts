@@ -11,7 +11,7 @@ let node: StorageNode;
 let clean: string;
 beforeAll(async () => {
   node = await StorageNode.start();
-  const wrapper = readFileSync(join(__dirname, 'misbehaving-targetcli.sh'), 'utf8');
+  const wrapper = readFileSync(join(__dirname, '../harness/misbehaving-targetcli.sh'), 'utf8');
   await node.sh(`mkdir -p /run/fault && cat >/run/fault/targetcli <<'WRAPPER'\n${wrapper}WRAPPER\nchmod 755 /run/fault/targetcli`);
   await behave('honest');
   await node.startExecutor({ TARGETCLI_PATH: '/run/fault/targetcli', TARGETCLI_TIMEOUT_MS: String(COMMAND_MS), TARGETCLI_IDLE_MS: '0' });

@@ -1,0 +1,31 @@
+import type { SpindleForTests } from '../harness/spindle-for-tests';
+import type { Prng } from './prng';
+
+export interface SettledTarget {
+  id: string;
+  iqn: string;
+  initiator_iqn: string;
+  disk_id: string;
+  version: number;
+}
+
+/** What a fault may look at and decide with. */
+export interface Strike {
+  spindle: SpindleForTests;
+  prng: Prng;
+  /** Whether clients still ask for something. */
+  busy: () => boolean;
+  /** Targets that are ACTIVE now, and of which no client wants anything any more. */
+  settled: () => Promise<SettledTarget[]>;
+}
+
+export interface Fault {
+  name: string;
+  /**
+   * Before the traffic begins. What it resolves with is called while the traffic runs, and resolves when what was hurt says that it
+   * is ready again: whether it was hurt at all.
+   */
+  arm: (strike: Strike) => Promise<() => Promise<boolean>>;
+  /** JetStream is emptied. */
+  wipesStream?: boolean;
+}
