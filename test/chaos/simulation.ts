@@ -174,7 +174,7 @@ export class Simulation {
   private killExecutor(): void {
     this.work = null;
     const known = { instance: String(this.instance), lease_until: new Date(2) };
-    const report = { node_id: 'n', instance: String(++this.instance), previous_instance: known.instance };
+    const report = { node_id: 'n', instance: String(++this.instance), previous_instances: known.instance ? [known.instance] : [] };
     const { accepted } = grantLease(known as never, report as never, new Date(1), 1);
     if (!accepted) this.problems.push('the successor of a dead executor is not let in');
   }

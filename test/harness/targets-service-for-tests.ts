@@ -126,7 +126,7 @@ export class TargetsServiceForTests {
       node_id,
       instance: this.instance,
       connection: 1,
-      previous_instance: null,
+      previous_instances: [],
       drifted: [],
       drift_policy: 'repair',
       name: node_id,

@@ -111,6 +111,6 @@ test('each start is an instance of its own, and names the one before it on the s
   const next = await node.reported(() => true);
 
   expect(next.instance).not.toBe(first.instance);
-  expect(next.previous_instance).toBe(first.instance);
-  expect(await node.sh('stat -c %a /var/lib/spindle/instance')).toBe('600');
+  expect(next.previous_instances).toEqual([first.instance]);
+  expect(await node.sh('stat -c %a /var/lib/spindle/instances')).toBe('600');
 });

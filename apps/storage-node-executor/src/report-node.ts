@@ -11,7 +11,7 @@ import type { TargetcliLease } from './lio/targetcli-lease';
 import type { NodeLease } from './node-lease';
 import type { NodeQueue } from './node-queue';
 import type { ConfigSaver } from './save-config';
-import { writeInstance } from './state-folder';
+import { writeInstances } from './state-folder';
 
 const MAX_FOREIGN = 100;
 const CHECK_EVERY_MS = 10_000;
@@ -22,8 +22,8 @@ const READ_AT_ONCE = 50;
 export interface ReportParts {
   /** This process. */
   instance: string;
-  /** The one that held the node before it from the same state folder. */
-  previousInstance: string | null;
+  /** Those that may hold the node from the same state folder, all dead. */
+  previousInstances: string[];
   settings: Settings;
   version: string;
   bus: Bus;
@@ -122,8 +122,7 @@ export class NodeReporter {
       else if (held) log.error({ reason: why }, 'the node is no longer ours: nothing is changed until it is again');
       return;
     }
-    // no earlier: until now the lease may still be in the name of the one before
-    if (this.acceptedAt === -Infinity) writeInstance(this.parts.settings.STATE_DIR, instance);
+    if (this.acceptedAt === -Infinity) writeInstances(this.parts.settings.STATE_DIR, [instance]);
     this.acceptedAt = performance.now();
     nodeLease.grant(sentAt + lease_ms);
     if (held || !nodeLease.held()) return;
@@ -143,7 +142,7 @@ export class NodeReporter {
       node_id: settings.NODE_ID,
       instance: this.parts.instance,
       connection: this.parts.bus.connections(),
-      previous_instance: this.parts.previousInstance,
+      previous_instances: this.parts.previousInstances,
       name: settings.NODE_NAME ?? settings.NODE_ID,
       status: wedged ? 'wedged' : 'online',
       message: wedged ?? lease.busy(),

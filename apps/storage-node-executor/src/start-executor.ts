@@ -7,7 +7,7 @@ import { ExecutorModule } from './executor.module';
 import { NodeParts } from './node-parts';
 import { NodeReporter } from './report-node';
 import { NodeRestorer } from './restore-node';
-import { lockStateFolder, readInstance } from './state-folder';
+import { lockStateFolder, readInstances, writeInstances } from './state-folder';
 
 const VERSION = '0.1.0';
 
@@ -68,12 +68,15 @@ export const startExecutor = async (settings: Settings): Promise<Service> => {
   await app.listen();
 
   const { tree, journal, nodeLease, lease, queue, saver, scan } = parts;
+  const instance = newId();
+  const previousInstances = readInstances(settings.STATE_DIR);
+  writeInstances(settings.STATE_DIR, [...previousInstances, instance]);
   const restorer = new NodeRestorer({ settings, bus: nats, nodeLease, journal, queue, scan, log });
   const reports = new NodeReporter({
     settings,
     version: VERSION,
-    instance: newId(),
-    previousInstance: readInstance(settings.STATE_DIR),
+    instance,
+    previousInstances,
     bus: nats,
     tree,
     journal,

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lockStateFolder, readInstance, writeInstance } from './state-folder';
+import { lockStateFolder, readInstances, writeInstances } from './state-folder';
 
 let dir: string;
 beforeEach(() => {
@@ -9,7 +9,7 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(dir, { recursive: true }));
 
-const INSTANCE = '018f3a5e-0000-7000-8000-000000000001';
+const instance = (n: number) => `018f3a5e-0000-7000-8000-${String(n).padStart(12, '0')}`;
 
 test('a folder is one process’s, by whichever path it is called, until that lets it go', async () => {
   const state = join(dir, 'state');
@@ -24,18 +24,28 @@ test('a folder is one process’s, by whichever path it is called, until that le
   expect(statSync(state).mode & 0o777).toBe(0o700);
 });
 
-test('who held the node last is known to the next start, and to the owner alone', () => {
-  expect(readInstance(dir)).toBeNull();
+test('who may have held the node is known to the next start, and to the owner alone', () => {
+  expect(readInstances(dir)).toEqual([]);
 
-  writeInstance(dir, INSTANCE);
+  writeInstances(dir, [instance(1), instance(2)]);
 
-  expect(readInstance(dir)).toBe(INSTANCE);
-  expect(statSync(join(dir, 'instance')).mode & 0o777).toBe(0o600);
-  expect(readdirSync(dir)).toEqual(['instance']);
+  expect(readInstances(dir)).toEqual([instance(1), instance(2)]);
+  expect(statSync(join(dir, 'instances')).mode & 0o777).toBe(0o600);
+  expect(readdirSync(dir)).toEqual(['instances']);
+});
+
+test('of many starts in a row the last ones are kept', () => {
+  writeInstances(
+    dir,
+    [...Array(30)].map((_, at) => instance(at)),
+  );
+
+  expect(readInstances(dir)).toHaveLength(20);
+  expect(readInstances(dir).at(-1)).toBe(instance(29));
 });
 
 test('an instance file that power cut short is as if there were none', () => {
-  writeFileSync(join(dir, 'instance'), '018f3a5e-00');
+  writeFileSync(join(dir, 'instances'), `${instance(1)}\n018f3a5e-00`);
 
-  expect(readInstance(dir)).toBeNull();
+  expect(readInstances(dir)).toEqual([]);
 });

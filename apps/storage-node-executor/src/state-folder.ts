@@ -5,7 +5,9 @@ import { z } from 'zod';
 import { Id } from '#contracts';
 import { BadSettings } from '#runtime';
 
-const INSTANCE = 'instance';
+const INSTANCES = 'instances';
+/** More starts than this in one lease's time, and the lease is waited for. */
+const KEPT = 20;
 
 /**
  * Takes a state folder for this process alone. The lock is an abstract unix socket (unix(7)): the kernel ends it together with the
@@ -27,25 +29,25 @@ export const lockStateFolder = async (path: string): Promise<Server> => {
   return lock.unref();
 };
 
-/** The instance that last held the node from this folder. Whoever has the folder's lock knows that it is dead. */
-export const readInstance = (path: string): string | null => {
+/** Those that may hold the node from this folder, oldest first. Whoever has the folder's lock knows that they are dead. */
+export const readInstances = (path: string): string[] => {
   try {
-    return Id.parse(readFileSync(join(path, INSTANCE), 'utf8').trim());
+    return z.array(Id).parse(readFileSync(join(path, INSTANCES), 'utf8').trim().split('\n'));
   } catch (error) {
-    // without it we wait for the end of a lease, nothing worse
-    if (error instanceof z.ZodError || (error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    // without them we wait for the end of a lease, nothing worse
+    if (error instanceof z.ZodError || (error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
   }
 };
 
-/** On disk before it returns, whole or not at all. */
-export const writeInstance = (path: string, instance: string): void => {
-  const fresh = join(path, `${INSTANCE}.new`);
+/** On disk before it returns, whole or not at all. Written before the node is asked for: a crash may hide that it was granted. */
+export const writeInstances = (path: string, instances: string[]): void => {
+  const fresh = join(path, `${INSTANCES}.new`);
   const fd = openSync(fresh, 'w', 0o600);
-  writeSync(fd, `${instance}\n`);
+  writeSync(fd, `${instances.slice(-KEPT).join('\n')}\n`);
   fsyncSync(fd);
   closeSync(fd);
-  renameSync(fresh, join(path, INSTANCE));
+  renameSync(fresh, join(path, INSTANCES));
   const folder = openSync(path, 'r');
   fsyncSync(folder);
   closeSync(folder);

@@ -70,8 +70,13 @@ export const NodeReport = z.object({
   connection: z
     .int()
     .default(1)
-    .describe('Counts this process’s connections to NATS: a wish or an answer that was under way at a change may be lost, and is sent again.'),
-  previous_instance: Id.nullable().describe('The one before on the same state folder, which is dead: its lease may be taken over at once.'),
+    .describe(
+      'Counts this process’s connections to NATS: a wish or an answer that was under way at a change may be lost, and is sent again.',
+    ),
+  previous_instances: z
+    .array(Id)
+    .max(20)
+    .describe('Those before it on the same state folder, which are dead: a lease of theirs may be taken over at once.'),
   name: z.string(),
   status: z.enum(['online', 'wedged', 'stopping']),
   message: z.string().nullable(),

@@ -1,5 +1,5 @@
 import type { Role } from '#contracts';
-import type { CommandKey } from './idempotency.store';
+import type { HeldKey } from './idempotency.store';
 
 /** Who asks, and how; every use case gets one. */
 export interface Caller {
@@ -10,7 +10,7 @@ export interface Caller {
   /** When the caller is to have an answer, finished or not; milliseconds of the epoch. */
   replyBy: number;
   /** Of a command that its caller may send again; the change notes it in its transaction. */
-  key?: CommandKey;
+  key?: HeldKey;
 }
 
 /** What the service does of itself: reacting to a node, or finishing an operation. */

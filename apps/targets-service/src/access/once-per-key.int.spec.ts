@@ -1,4 +1,5 @@
 import { newId } from '#runtime';
+import { answerKey, claimKey, dropKey, linkKey, type HeldKey } from './idempotency.store';
 import { TargetsServiceForTests, newMachine } from '../../../../test/harness/targets-service-for-tests';
 
 const service = new TargetsServiceForTests();
@@ -68,6 +69,23 @@ it('a retry of a create whose holder has died goes on with the same target', asy
   expect(running.code).toBe('IDEMPOTENCY_KEY_RUNNING');
   expect(again.id).toBe(first.id);
   expect(await count('targets')).toBe(1);
+});
+
+it('a holder that was stopped for longer than its hold changes nothing when it goes on', async () => {
+  const key = { actor: 'operator', key: 'stalled', fingerprint: 'f' };
+  const database = await service.dataSource(service.urls.targets_app);
+  const claim = () => database.transaction((tx) => claimKey(tx, key, 0, 1));
+  const [stalled, successor] = [await claim(), await claim()] as [{ key: HeldKey }, { key: HeldKey }];
+
+  const late = database.transaction((tx) => answerKey(tx, stalled.key, { id: 'late' }));
+  await expect(late).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_RUNNING' });
+  const link = database.transaction((tx) => linkKey(tx, stalled.key, newId()));
+  await expect(link).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_RUNNING' });
+  await database.transaction((tx) => dropKey(tx, stalled.key));
+  await database.transaction((tx) => answerKey(tx, successor.key, { id: 'ours' }));
+
+  expect(await claim()).toEqual({ state: 'answered', answer: { id: 'ours' } });
+  await database.destroy();
 });
 
 it('keys end with their time', async () => {

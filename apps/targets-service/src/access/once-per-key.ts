@@ -5,7 +5,7 @@ import { crashPoint } from '#runtime';
 import type { Parts } from '../parts';
 import { findTarget } from '../targets/target.store';
 import type { Caller } from './caller';
-import { answerKey, claimKey, dropKey, holdKey, releaseKey, type CommandKey } from './idempotency.store';
+import { answerKey, claimKey, dropKey, holdKey, releaseKey, type CommandKey, type HeldKey } from './idempotency.store';
 
 /** 1 to 128 printable ASCII characters. */
 const KEY = /^[\x21-\x7e]{1,128}$/;
@@ -38,10 +38,9 @@ export const oncePerKey = async <R>(parts: Parts, key: CommandKey, caller: Calle
       throw new Refused('IDEMPOTENCY_KEY_RUNNING');
     case 'answered':
       return claim.answer as R;
-    case 'unfinished':
-    case 'new':
-      return settle(parts, key, () =>
-        claim.state === 'unfinished' && claim.targetId ? (resume(parts, claim.targetId, caller) as Promise<R>) : run({ ...caller, key }),
+    case 'held':
+      return settle(parts, claim.key, () =>
+        claim.targetId ? (resume(parts, claim.targetId, caller) as Promise<R>) : run({ ...caller, key: claim.key }),
       );
   }
 };
@@ -52,7 +51,7 @@ const resume = async (parts: Parts, targetId: string, caller: Caller): Promise<T
   return parts.operations.runAndWait(target, caller.replyBy);
 };
 
-const settle = async <R>(parts: Parts, key: CommandKey, work: () => Promise<R>): Promise<R> => {
+const settle = async <R>(parts: Parts, key: HeldKey, work: () => Promise<R>): Promise<R> => {
   const renewal = setInterval(() => {
     inDatabase(parts.database, (tx) => holdKey(tx, key, HOLD_MS)).catch(() => undefined);
   }, RENEW_MS);

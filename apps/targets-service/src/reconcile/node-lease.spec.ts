@@ -5,7 +5,7 @@ import { grantLease } from './node-lease';
 const now = new Date('2026-01-01T00:00:00Z');
 const held = (instance: string, ms: number) => ({ instance, lease_until: new Date(now.getTime() + ms) }) as StorageNode;
 const report = (instance: string, previous: string | null = null) =>
-  ({ node_id: 'n', instance, previous_instance: previous }) as NodeReport;
+  ({ node_id: 'n', instance, previous_instances: previous ? [previous] : [] }) as NodeReport;
 
 describe('the lease of a node', () => {
   it.each([

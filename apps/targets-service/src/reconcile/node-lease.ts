@@ -8,7 +8,7 @@ import type { StorageNode } from '../inventory/node.entity';
 export const grantLease = (known: StorageNode | null, report: NodeReport, now: Date, leaseMs: number): NodeReportReply => {
   const holder = known?.instance ?? null;
   const free = !known || known.lease_until <= now;
-  if (holder === null || holder === report.instance || holder === report.previous_instance || free)
+  if (holder === null || holder === report.instance || report.previous_instances.includes(holder) || free)
     return { accepted: true, lease_ms: leaseMs, reason: null };
   return { accepted: false, lease_ms: 0, reason: `Another executor is at work for node ${report.node_id}.` };
 };

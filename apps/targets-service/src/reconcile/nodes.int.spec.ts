@@ -112,7 +112,7 @@ describe('the one writer of a node', () => {
 
     const granted = await sendReport('node-lease', { instance: first });
     const refused = await sendReport('node-lease', { instance: second });
-    const successor = await sendReport('node-lease', { instance: second, previous_instance: first });
+    const successor = await sendReport('node-lease', { instance: second, previous_instances: [first] });
     const late = await sendReport('node-lease', { instance: first });
     await new Promise((done) => setTimeout(done, 1_600));
     const afterSilence = await sendReport('node-lease', { instance: third });

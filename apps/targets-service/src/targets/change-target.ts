@@ -1,7 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { Refused, type Drift, type EventName, type LastError } from '#contracts';
 import { crashPoint } from '#runtime';
-import { linkKey, type CommandKey } from '../access/idempotency.store';
+import { linkKey, type HeldKey } from '../access/idempotency.store';
 import { appendAudit, appendEvent } from '../outbox/outbox';
 import type { Target } from './target.entity';
 import { STAGES, stageOf, transition, type Stage, type Trigger } from './target-lifecycle';
@@ -13,7 +13,7 @@ interface Cause {
   source: string;
   requestId: string;
   action: string;
-  key?: CommandKey;
+  key?: HeldKey;
 }
 
 interface Change {
