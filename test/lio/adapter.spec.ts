@@ -2,6 +2,9 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { ModuleKind, ScriptTarget, transpileModule } from 'typescript';
 import { inquire, projectRoot } from '#embedded';
+import type { DesiredTarget, Seen } from '../../apps/storage-node-executor/src/lio/target-state';
+import { planAbsent, planPresent, type Step } from '../../apps/storage-node-executor/src/plan-target';
+import { KernelModel } from '../chaos/kernel-model';
 import { IMAGE_BYTES, PREFIX, StorageNode } from './storage-node';
 
 jest.setTimeout(60_000);
@@ -144,4 +147,62 @@ test('a burst hands the lock over to an administrator who waits for it', async (
   expect(outcomes.slice(0, 6)).toEqual(Array(6).fill({ steps: 9 }));
   expect(Number(await seen)).toBeLessThan(6);
   expect(started).toBe(2);
+});
+
+/** What the model knows of; attributes only where they decide who gets in. */
+const modelled = ({ target, backstore }: Seen) => ({
+  target: target && {
+    enabled: target.enabled,
+    portals: target.portals,
+    luns: target.luns,
+    acls: target.acls.map(({ initiatorIqn, luns }) => ({ initiatorIqn, luns })),
+    otherTpgs: target.otherTpgs,
+    closed: !target.enabled || target.attributes['generate_node_acls'] === '0',
+  },
+  backstore: backstore && {
+    configured: backstore.configured,
+    file: backstore.file,
+    serial: backstore.serial,
+    writeThrough: backstore.writeThrough,
+    exported: backstore.exported,
+  },
+});
+
+test('the kernel comes to what the model of the simulation says, step by step', async () => {
+  const image = node.image();
+  const desired: DesiredTarget = {
+    iqn: `${PREFIX}:modelled`,
+    initiatorIqn: `${PREFIX}:m-modelled`,
+    lun: 0,
+    readOnly: true,
+    portal: { address: '10.0.2.15', port: 3260 },
+    backstore: `spindle-${image.id}`,
+    file: `/data/images/${image.file}`,
+    sizeBytes: IMAGE_BYTES,
+    serial: image.id,
+  };
+  const model = new KernelModel();
+  const look = () => modelled(structuredClone(model.see(desired.iqn, desired.backstore)));
+  const steps: Step[] = [];
+  const expected: unknown[] = [];
+  const play = (plan: { do: Step }[]) => {
+    for (const { do: step } of plan) {
+      model.apply(step);
+      steps.push(step);
+      expected.push(look());
+    }
+  };
+  play(planPresent(desired, { target: null, backstore: null }));
+  play(planAbsent(desired, model.see(desired.iqn, desired.backstore)));
+
+  const { outcomes } = await call(
+    ...steps.flatMap((step): Call[] => [
+      ['perform', step],
+      ['getTargetStatus', desired.iqn, desired.backstore],
+    ]),
+  );
+
+  const seen = outcomes.filter((_, at) => at % 2 === 1).map((found) => modelled(found as Seen));
+  expect(seen).toEqual(expected);
+  expect(steps).toHaveLength(12);
 });
