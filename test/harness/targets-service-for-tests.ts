@@ -29,6 +29,7 @@ export interface Reply {
   id: string;
   access_token: string;
   last_error: unknown;
+  status: string;
   items: { id: string; status: string }[];
 }
 
@@ -179,10 +180,10 @@ export class TargetsServiceForTests {
 export const newMachine = () => ({ name: `m-${newId()}`, mac_address: `52:${newId().slice(-10).match(/../g)!.join(':')}` });
 
 export const eventually = async <T>(look: () => Promise<T>, check: (seen: T) => boolean): Promise<T> => {
-  for (let left = 100; left > 0; left--) {
+  for (let left = 100; ; left--) {
     const seen = await look();
     if (check(seen)) return seen;
+    if (left === 0) throw new Error(`did not happen; last seen: ${JSON.stringify(seen)}`);
     await new Promise((done) => setTimeout(done, 100));
   }
-  throw new Error('did not happen');
 };

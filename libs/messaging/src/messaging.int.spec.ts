@@ -259,6 +259,24 @@ describe('events', () => {
     await eventually(() => handled.includes('d1'));
   });
 
+  it('that were left at work come again after the next start, before what came later', async () => {
+    let attempts = 0;
+    failing.set('f1', () => {
+      attempts++;
+      return new Refused('DATABASE_UNAVAILABLE');
+    });
+    await intent('f1');
+    await eventually(() => attempts > 0);
+    await close();
+    failing.clear();
+
+    await startServer();
+    await intent('f2');
+
+    await eventually(() => handled.includes('f2'));
+    expect(handled).toEqual(['f1', 'f2']);
+  });
+
   it('go on after the server was killed, and after its store was wiped', async () => {
     await server.kill();
     server = await startNats({ dataDir, ...login, port: server.port, log: () => undefined });

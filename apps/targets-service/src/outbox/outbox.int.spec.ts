@@ -17,6 +17,7 @@ describe('the outbox', () => {
       { name },
     ]);
   const client = () => service.client();
+  const unmarked = async () => (await service.sql.query('SELECT 1 FROM targets.outbox WHERE published_at IS NULL')).rowCount;
 
   it('skips nothing when a lower position commits later', async () => {
     const [slow, fast] = [await client(), await client()];
@@ -66,6 +67,41 @@ describe('the outbox', () => {
     await own.end();
   });
 
+  it('adds nothing to the stream when it publishes again what was stored and not marked', async () => {
+    const { streams } = await service.bus.jetstreamManager();
+    const own = await client();
+    await insert(own, 'stored');
+    await eventually(unmarked, (waiting) => waiting === 0);
+    const before = (await streams.info('SPINDLE_EVENTS')).state.messages;
+
+    // as if the relay had died between the two
+    await own.query(`UPDATE targets.outbox SET published_at = NULL WHERE body->>'name' = 'stored'`);
+    await eventually(unmarked, (waiting) => waiting === 0);
+
+    expect((await streams.info('SPINDLE_EVENTS')).state.messages).toBe(before);
+    await own.end();
+  });
+
+  it('keeps what a full stream refuses, and publishes it once there is room', async () => {
+    const { streams } = await service.bus.jetstreamManager();
+    const own = await client();
+    await insert(own, 'fits');
+    await eventually(unmarked, (waiting) => waiting === 0);
+    const { config, state } = await streams.info('SPINDLE_EVENTS');
+
+    await streams.update('SPINDLE_EVENTS', { ...config, max_msgs: state.messages });
+    await insert(own, 'refused');
+    await new Promise((done) => setTimeout(done, 2_000));
+    const kept = await unmarked();
+    await streams.update('SPINDLE_EVENTS', { ...config, max_msgs: -1 });
+
+    expect(kept).toBe(1);
+    await eventually(unmarked, (waiting) => waiting === 0);
+    const last = await streams.getMessage('SPINDLE_EVENTS', { last_by_subj: 'target.created' });
+    expect(last.json()).toEqual({ name: 'refused' });
+    await own.end();
+  });
+
   it('loses nothing while NATS is away', async () => {
     await service.nats.kill();
     const before = await client();
@@ -74,10 +110,7 @@ describe('the outbox', () => {
 
     await service.restartNats();
 
-    await eventually(
-      async () => (await service.sql.query('SELECT 1 FROM targets.outbox WHERE published_at IS NULL')).rowCount,
-      (waiting) => waiting === 0,
-    );
+    await eventually(unmarked, (waiting) => waiting === 0);
     const stream = await (await service.bus.jetstreamManager()).streams.getMessage('SPINDLE_EVENTS', { last_by_subj: 'target.created' });
     expect(stream.json()).toEqual({ name: 'while away' });
   }, 30_000);
