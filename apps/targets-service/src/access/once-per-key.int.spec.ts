@@ -1,6 +1,7 @@
+import { nodeSubject, type ApplyReply, type TargetWish } from '#contracts';
 import { newId } from '#runtime';
 import { answerKey, claimKey, dropKey, linkKey, type HeldKey } from './idempotency.store';
-import { TargetsServiceForTests, newMachine } from '../../../../test/harness/targets-service-for-tests';
+import { TargetsServiceForTests, eventually, newMachine } from '../../../../test/harness/targets-service-for-tests';
 
 const service = new TargetsServiceForTests();
 
@@ -86,6 +87,29 @@ it('a holder that was stopped for longer than its hold changes nothing when it g
 
   expect(await claim()).toEqual({ state: 'answered', answer: { id: 'ours' } });
   await database.destroy();
+});
+
+it('the answer of a finished create is replayed as it was, also when the target is gone since', async () => {
+  // what an executor would say
+  await service.bus.request(nodeSubject('node-done', 'report'), JSON.stringify(service.report('node-done')));
+  service.bus.subscribe(nodeSubject('node-done', 'apply'), {
+    callback: (_error, message) => {
+      const { target_id, generation } = message.json<TargetWish>();
+      message.respond(JSON.stringify({ target_id, generation, outcome: 'done', disconnected: 0, error: null } satisfies ApplyReply));
+    },
+  });
+  await service.bus.flush();
+  const body = { machine_id: (await service.machine()).id, image_id: await service.image('node-done') };
+  const create = () => service.ask('targets.create', body, { key: 'finished' });
+  const created = await eventually(create, ({ status }) => status === 'ACTIVE');
+
+  await service.ask('targets.delete', { id: created.id });
+  await eventually(
+    () => service.ask('targets.get', { id: created.id }),
+    ({ status }) => status === 'INACTIVE',
+  );
+
+  expect(await create()).toEqual(created);
 });
 
 it('keys end with their time', async () => {
