@@ -39,6 +39,17 @@ test('what was begun is ours after a restart, and what was taken away is not', (
   expect([again.removedTarget(wish(1).iqn), again.removedTarget('iqn.2025-01.io.other:x')]).toEqual([false, false]);
 });
 
+test('a name that begins or ends like one of ours is not ours', () => {
+  const journal = Journal.open(dir);
+  journal.begin(wish(12), true);
+  journal.settle({ phase: 'absent', wish: wish(34, 2, 'absent') }, false);
+  const near = (name: string) => [name, name.slice(0, -1), name.slice(1), `${name}5`, name.toUpperCase()];
+
+  expect(near(wish(12).iqn).map((name) => journal.ownsTarget(name))).toEqual([true, false, false, false, false]);
+  expect(near(backstore(12)).map((name) => journal.ownsBackstore(name))).toEqual([true, false, false, false, false]);
+  expect(near(wish(34).iqn).map((name) => journal.removedTarget(name))).toEqual([true, false, false, false, false]);
+});
+
 test('a backstore that is still shown stays ours when its target goes', () => {
   const journal = Journal.open(dir);
   journal.begin(wish(1), true);
