@@ -175,7 +175,7 @@ it('refusals stand in the audit trail with their code, secrets left out', async 
     expect(codes).toContain(code);
   expect(JSON.stringify(trail.body)).not.toContain(secret);
   expect(trail.body.items.find(({ code }) => code === 'FORBIDDEN')?.actor).not.toBe('anonymous');
-});
+}, 30_000);
 
 it('only auditors and admins read the trail, and a refused reader stands in it', async () => {
   const auditor = await spindle.tokenOf('auditor');

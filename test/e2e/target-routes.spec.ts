@@ -102,7 +102,7 @@ it('a target is announced and audited, step by step and with one request id', as
   expect(events[1]).toMatchObject({ subject: created.body.id, actor: 'admin', correlationid: headers['x-request-id'], data: created.body });
   const trail = await eventually(
     () => spindle.http<Page<AuditEntry>>('GET', `audit?target_id=${created.body.id}`),
-    ({ body }) => body.items.length >= 4,
+    ({ body }) => body.items.some(({ action }) => action === 'target.deleted'),
   );
   expect(trail.body.items.map(({ action, outcome, request_id }) => [action, outcome, request_id]).reverse()).toEqual([
     ['targets.create', 'allowed', headers['x-request-id']],

@@ -139,6 +139,15 @@ END`);
   await expect(inquire(loginOf(wish))).resolves.toMatchObject({ vendor: 'LIO-ORG' });
 });
 
+test('a wish for another node is not heard', async () => {
+  const before = await node.tree();
+
+  const { code } = await node.failure(wishFor(node.image()), 'another-node');
+
+  expect(code).toBe('SERVICE_UNAVAILABLE');
+  expect(await node.tree()).toBe(before);
+});
+
 test('a lower generation is refused, also after a restart of the executor', async () => {
   const wish = wishFor(node.image());
   await node.apply({ ...wish, generation: 5 });

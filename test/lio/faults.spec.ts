@@ -1,7 +1,6 @@
-import { readFileSync, rmSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
+import { rmSync, truncateSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { StorageNode, wishFor } from './storage-node';
+import { MISBEHAVING, StorageNode, wishFor } from './storage-node';
 
 jest.setTimeout(60_000);
 
@@ -11,10 +10,8 @@ let node: StorageNode;
 let clean: string;
 beforeAll(async () => {
   node = await StorageNode.start();
-  const wrapper = readFileSync(join(__dirname, '../harness/misbehaving-targetcli.sh'), 'utf8');
-  await node.sh(`mkdir -p /run/fault && cat >/run/fault/targetcli <<'WRAPPER'\n${wrapper}WRAPPER\nchmod 755 /run/fault/targetcli`);
-  await behave('honest');
-  await node.startExecutor({ TARGETCLI_PATH: '/run/fault/targetcli', TARGETCLI_TIMEOUT_MS: String(COMMAND_MS), TARGETCLI_IDLE_MS: '0' });
+  await node.putMisbehavingTargetcli();
+  await node.startExecutor({ TARGETCLI_PATH: MISBEHAVING, TARGETCLI_TIMEOUT_MS: String(COMMAND_MS), TARGETCLI_IDLE_MS: '0' });
   await node.sh('targetcli pwd'); // the first one of a boot sets dbroot
   clean = await node.tree();
 });
@@ -23,7 +20,7 @@ afterEach(async () => {
   await behave('honest');
 });
 
-const behave = (mode: string) => node.sh(`echo '${mode}' >/run/fault/mode`);
+const behave = (mode: string) => node.behave(mode);
 
 /** Runs a script of targetcli as an administrator would. */
 const byHand = (...lines: string[]) => node.sh(`targetcli <<'END'\n${lines.join('\n')}\nEND`);

@@ -1,5 +1,5 @@
 import { parseSavedConfig } from '../../apps/storage-node-executor/src/saved-config';
-import { StorageNode, wishFor, type Wish } from './storage-node';
+import { MISBEHAVING, StorageNode, wishFor, type Wish } from './storage-node';
 
 jest.setTimeout(60_000);
 
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 afterAll(() => node?.stop());
 
-const savedTargets = async () => (parseSavedConfig(await node.sh(`cat ${FILE}`))?.targets ?? []).map(({ wwn }) => wwn);
+const savedTargets = async () => (parseSavedConfig(await node.sh(`cat ${FILE} 2>/dev/null || true`))?.targets ?? []).map(({ wwn }) => wwn);
 
 /** After it, reports tell of what came of it: those sent before have arrived before the reply. */
 const apply = async (wish: Wish) => {
@@ -20,7 +20,12 @@ const apply = async (wish: Wish) => {
   return reply;
 };
 
-const state = (is: string) => node.reported(({ saved_config }) => saved_config.state === is, 20_000);
+const state = (is: string) =>
+  node
+    .reported(({ saved_config }) => saved_config.state === is, 20_000)
+    .catch((cause: unknown) => {
+      throw new Error(`not ${is} within 20 s, but ${JSON.stringify(node.reports.at(-1)?.saved_config)}`, { cause });
+    });
 
 test('a created target is in the saved configuration, and a deleted one no longer is', async () => {
   const wish = wishFor(node.image());
@@ -101,5 +106,23 @@ test('a save that fails is told, does not undo the target and is tried again', a
   await state('saved');
 
   expect(reply.outcome).toBe('done');
+  expect(await savedTargets()).toContain(wish.iqn);
+});
+
+test('a save that is said to be done and has written nothing is told, and tried again', async () => {
+  const wish = wishFor(node.image());
+  await node.putMisbehavingTargetcli();
+  await node.behave('swallow saveconfig');
+  await node.startExecutor({ TARGETCLI_PATH: MISBEHAVING, TARGETCLI_IDLE_MS: '0' });
+
+  await apply(wish);
+  const report = await node.reported(({ saved_config }) => saved_config.state !== 'pending');
+  const written = await savedTargets();
+  await node.behave('honest');
+  node.reports.length = 0;
+  await state('saved');
+
+  expect(report.saved_config).toMatchObject({ state: 'failed', message: expect.stringContaining(wish.iqn) });
+  expect(written).not.toContain(wish.iqn);
   expect(await savedTargets()).toContain(wish.iqn);
 });

@@ -22,6 +22,9 @@ const NODE_ID = 'node-under-test';
 export const IMAGE_BYTES = 8 * 1024 * 1024;
 export const PREFIX = 'iqn.2025-01.io.spindle';
 
+/** In the lab. */
+export const MISBEHAVING = '/run/fault/targetcli';
+
 /** This process is the node's writer. */
 export const GRANTED: NodeReportReply = { accepted: true, lease_ms: 10_000, reason: null };
 
@@ -106,9 +109,9 @@ export class StorageNode {
   }
 
   /** @returns the code and hint that the executor refused with, or the reply's error. */
-  async failure(wish: Wish): Promise<{ code: string; step?: string; outcome?: string; text: string }> {
+  async failure(wish: Wish, nodeId = NODE_ID): Promise<{ code: string; step?: string; outcome?: string; text: string }> {
     try {
-      const { error, outcome } = await this.apply(wish);
+      const { error, outcome } = (await this.ask('apply', wish, ApplyReply, nodeId)) as ApplyReply;
       return { code: error?.code ?? 'NONE', step: error?.step, outcome, text: error?.message ?? '' };
     } catch (error) {
       if (error instanceof Refused && error.code === 'INTERNAL') throw new Error(this.executorLog());
@@ -161,6 +164,17 @@ export class StorageNode {
         --exclude=info --exclude=hba_info --exclude=alias --exclude=members --exclude=dynamic_sessions | sort`);
   }
 
+  /** Puts misbehaving-targetcli.sh where TARGETCLI_PATH can say so: MISBEHAVING. Until `behave` says otherwise it does as it should. */
+  async putMisbehavingTargetcli(): Promise<void> {
+    const script = readFileSync(join(__dirname, '../harness/misbehaving-targetcli.sh'), 'utf8');
+    await this.sh(`mkdir -p /run/fault && cat >${MISBEHAVING} <<'WRAPPER'\n${script}WRAPPER\nchmod 755 ${MISBEHAVING}`);
+    await this.behave('honest');
+  }
+
+  async behave(mode: string): Promise<void> {
+    await this.sh(`echo '${mode}' >/run/fault/mode`);
+  }
+
   executorLog(): string {
     return readFileSync(join(this.dir, 'lab', 'executor.log'), 'utf8').slice(-6_000);
   }
@@ -172,8 +186,8 @@ export class StorageNode {
     rmSync(this.dir, { recursive: true, force: true });
   }
 
-  private async ask(verb: NodeVerb, body: unknown, reply: { parse: (value: unknown) => unknown }): Promise<unknown> {
-    return reply.parse(await ask(this.bus, nodeSubject(NODE_ID, verb), body, { context: {}, timeoutMs: 60_000 }));
+  private async ask(verb: NodeVerb, body: unknown, reply: { parse: (value: unknown) => unknown }, nodeId = NODE_ID): Promise<unknown> {
+    return reply.parse(await ask(this.bus, nodeSubject(nodeId, verb), body, { context: {}, timeoutMs: 60_000 }));
   }
 
   private actAsTargetsService(): void {
