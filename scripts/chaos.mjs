@@ -25,18 +25,19 @@ const compileHarness = () => {
 
 const commit = () => {
   try {
-    return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { cwd: root, encoding: 'utf8' }).trim();
+    return execFileSync('git', ['describe', '--always', '--dirty', '--exclude', '*'], { cwd: root, encoding: 'utf8' }).trim();
   } catch {
     return process.env.CHAOS_COMMIT ?? 'unknown';
   }
 };
 
-if (argv.includes('--planted-bugs')) {
-  const { plantBugs } = await import('./chaos.planted-bugs.mjs');
-  process.exit(plantBugs(argv.filter((word) => !word.startsWith('--'))));
-}
 prepare({ install: false });
 const { installPrerequisites } = await import('../dist/libs/embedded/src/index.js');
 await installPrerequisites(['nats', 'storage-lab', 'initiator'], (line) => console.log(line));
+if (argv.includes('--planted-bugs')) {
+  const { plantBugs } = await import('./chaos.planted-bugs.mjs');
+  const names = argv.filter((word) => !word.startsWith('--'));
+  process.exit(await plantBugs(names, { commit: commit(), resume: argv.includes('--resume') }));
+}
 compileHarness();
 process.exit(await require('../dist/test/chaos/main.js').main(argv, commit()));

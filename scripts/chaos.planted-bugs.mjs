@@ -1,83 +1,177 @@
 // `npm run chaos -- --planted-bugs [names]`: plants one known bug at a time in a copy, and runs the cheapest check that must catch it.
-import { spawnSync } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { clearTimeout, setTimeout } from 'node:timers';
+import { stripVTControlCharacters } from 'node:util';
 import { root } from './prepare.mjs';
 
+const list = join(root, 'test/chaos/planted-bugs.json');
 const copy = join(root, '.spindle/chaos/planted');
 const results = join(root, '.spindle/chaos/planted-bugs.json');
-const COPIED = ['apps', 'libs', 'test', 'scripts', 'docs', 'examples', 'deploy', 'dist', 'README.md', 'ARCHITECTURE.md'];
-const CONFIG = ['package.json', 'package-lock.json', 'jest.config.js', 'tsconfig.json', 'tsconfig.build.json'];
-const CHECK_LIMIT_MS = 240_000;
+const NOT_COPIED = ['node_modules', '.git', '.spindle', 'coverage'];
+const CHECK_LIMIT_MS = 300_000;
+const REASON_LENGTH = 240;
+
+/** What the checks make in the folder for such things; the path is short enough for sockets, and the next run knows it again. */
+const temporary = join(tmpdir(), `planted-${createHash('sha256').update(root).digest('hex').slice(0, 8)}`);
+/** The process of the check that is under way. */
+let atWork;
+let leaving = false;
 
 const makeCopy = () => {
-  rmSync(copy, { recursive: true, force: true });
+  removeCopy();
   mkdirSync(copy, { recursive: true });
-  for (const name of [...COPIED, ...CONFIG])
-    if (existsSync(join(root, name))) cpSync(join(root, name), join(copy, name), { recursive: true, preserveTimestamps: true });
+  for (const name of readdirSync(root).filter((entry) => !NOT_COPIED.includes(entry)))
+    cpSync(join(root, name), join(copy, name), { recursive: true, preserveTimestamps: true });
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  mkdirSync(temporary, { mode: 0o755 }); // what runs as another user has folders in it
 };
 
-const run = (args) => {
-  const { status, stdout, stderr } = spawnSync(process.execPath, args, {
-    cwd: copy,
-    encoding: 'utf8',
-    timeout: CHECK_LIMIT_MS,
-    maxBuffer: 2 ** 28,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  return { status, output: stdout + stderr };
+/** Processes of a check that was killed may still write for a moment. */
+const removeCopy = () => {
+  for (const folder of [copy, temporary]) rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 250 });
 };
 
-/** Those in the storage lab run what is compiled; type errors are no matter, and a bug may well be one. */
-const needsBuild = ({ jest, chaos }) => chaos !== undefined || !/unit|int/.test(jest[1]);
-const check = (bug) => {
-  if (needsBuild(bug)) run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
-  if (bug.chaos) return run(['scripts/chaos.mjs', '--points', bug.chaos]);
-  return run(['node_modules/jest/bin/jest.js', ...bug.jest]);
+/** Ends with us, however we end: its own children, which lead sessions of their own, see to the same. */
+const run = async (args) => {
+  const { spawnGuarded } = await import('../dist/libs/embedded/src/child-guard.js');
+  const child = spawnGuarded(process.execPath, args, { cwd: copy, env: { ...process.env, TMPDIR: temporary }, stdio: ['pipe', 'pipe'] });
+  atWork = child;
+  let output = '';
+  for (const stream of [child.process.stdout, child.process.stderr]) stream.on('data', (text) => (output += text));
+  let hung = false;
+  const limit = setTimeout(() => {
+    hung = true;
+    void child.kill();
+  }, CHECK_LIMIT_MS);
+  const { code } = await child.ended;
+  clearTimeout(limit);
+  atWork = undefined;
+  if (leaving) await new Promise(() => undefined); // a check that was stopped says nothing about its bug
+  return { code, hung, output };
 };
 
-/** What failed, in a line. */
-const reasonOf = (output) =>
-  output
-    .split('\n')
-    .find((line) => /^ {4}(lost|doubled|orphaned|open|events|audit|answer|late):|^ {2}● /.test(line))
-    ?.trim()
-    .replace(/^● /, '') ?? 'it ended with an error';
+const oneLine = (text) => {
+  const plain = stripVTControlCharacters(text)
+    .split(/\n\s+at /)[0]
+    .replace(/\s+/g, ' ')
+    .trim();
+  return plain.length > REASON_LENGTH ? `${plain.slice(0, REASON_LENGTH)} …` : plain;
+};
+const lastLine = (output) => oneLine(output.trim().split('\n').at(-1) ?? '');
+const isTimeout = (message) => /Exceeded timeout of/.test(message);
 
-/** @returns the exit code: 0 when every one was caught */
-export const plantBugs = (names) => {
-  const all = JSON.parse(readFileSync(join(root, 'test/chaos/planted-bugs.json'), 'utf8'));
-  const bugs = all.filter(({ name }) => names.length === 0 || names.includes(name));
-  makeCopy();
-  const controls = new Map();
-  const found = [];
-  for (const bug of bugs) {
-    const since = Date.now();
-    const path = join(copy, bug.file);
-    const before = readFileSync(path, 'utf8');
-    if (before.split(bug.search).length !== 2) {
-      found.push({ name: bug.name, verdict: 'not planted: its place in the source has changed' });
-    } else {
-      const what = JSON.stringify(bug.jest ?? bug.chaos);
-      // a check that fails by itself catches nothing
-      if (!controls.has(what)) controls.set(what, check(bug));
-      if (controls.get(what).status !== 0) {
-        found.push({ name: bug.name, verdict: `no check: it fails without the bug (${reasonOf(controls.get(what).output)})` });
-      } else {
-        writeFileSync(
-          path,
-          before.replace(bug.search, () => bug.replace),
-        );
-        const { status, output } = check(bug);
-        writeFileSync(path, before);
-        found.push({ name: bug.name, caught: status !== 0, verdict: status === 0 ? 'NOT caught' : `caught: ${reasonOf(output)}` });
-      }
-    }
-    console.log(`${bug.name}: ${found.at(-1).verdict} (${((Date.now() - since) / 1000).toFixed(0)} s)`);
+const jest = async ({ project, spec, test }) => {
+  const outputFile = join(temporary, 'jest.json');
+  rmSync(outputFile, { force: true });
+  const choice = ['--selectProjects', project, '--runInBand', '--testPathPatterns', spec, ...(test ? ['-t', test] : [])];
+  const { hung, output } = await run(['node_modules/jest/bin/jest.js', ...choice, '--forceExit', '--json', '--outputFile', outputFile]);
+  if (hung) return { verdict: 'hung', reason: `no end within ${CHECK_LIMIT_MS / 1_000} s` };
+  if (!existsSync(outputFile)) return { verdict: 'broke', reason: lastLine(output) };
+  const { testResults } = JSON.parse(readFileSync(outputFile, 'utf8'));
+  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+  const failed = tests
+    .filter(({ status }) => status === 'failed')
+    .map(({ title, failureMessages }) => ({ title, message: failureMessages[0] ?? '' }));
+  const told = failed.find(({ message }) => !isTimeout(message));
+  if (told) return { verdict: 'caught', reason: `${told.title}: ${oneLine(told.message)}` };
+  if (failed.length > 0) return { verdict: 'hung', reason: `${failed[0].title}: ${oneLine(failed[0].message)}` };
+  if (!tests.some(({ status }) => status === 'passed'))
+    return { verdict: 'broke', reason: oneLine(testResults[0]?.message || 'no such test') };
+  return { verdict: 'missed', reason: '' };
+};
+
+const chaos = async (fault) => {
+  const file = join(copy, `.spindle/chaos/results/${fault}-1.json`);
+  rmSync(file, { force: true });
+  const { hung, output } = await run(['scripts/chaos.mjs', '--points', fault]);
+  if (hung) return { verdict: 'hung', reason: `no end within ${CHECK_LIMIT_MS / 1_000} s` };
+  if (!existsSync(file)) return { verdict: 'broke', reason: lastLine(output) };
+  const { violations } = JSON.parse(readFileSync(file, 'utf8'));
+  const told = violations.find(({ kind }) => kind !== 'late');
+  if (told) return { verdict: 'caught', reason: `${told.kind}: ${oneLine(told.what)}` };
+  if (violations.length > 0) return { verdict: 'hung', reason: oneLine(violations[0].what) };
+  return { verdict: 'missed', reason: '' };
+};
+
+/** Those in the storage lab run what is compiled. */
+const check = async (bug) => {
+  if (bug.chaos || !['unit', 'int'].includes(bug.jest.project)) {
+    const { code, output } = await run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+    if (code !== 0) return { verdict: 'broke', reason: oneLine(`it does not compile: ${output}`) };
   }
-  writeFileSync(results, `${JSON.stringify(found, null, 2)}\n`);
-  const caught = found.filter((bug) => bug.caught).length;
+  return bug.chaos ? chaos(bug.chaos) : jest(bug.jest);
+};
+
+const controls = new Map();
+
+/** A check that fails by itself catches nothing. */
+const control = async (bug) => {
+  const what = JSON.stringify(bug.jest ?? bug.chaos);
+  if (!controls.has(what)) controls.set(what, await check(bug));
+  return controls.get(what);
+};
+
+const plant = async (bug) => {
+  const path = join(copy, bug.file);
+  const before = readFileSync(path, 'utf8');
+  if (before.split(bug.search).length !== 2) return { verdict: 'not planted', reason: 'its place in the source has changed' };
+  const without = await control(bug);
+  if (without.verdict !== 'missed') return { verdict: 'no check', reason: `without the bug it is ${without.verdict}: ${without.reason}` };
+  writeFileSync(
+    path,
+    before.replace(bug.search, () => bug.replace),
+  );
+  const found = await check(bug);
+  writeFileSync(path, before);
+  return found;
+};
+
+const nameOf = ({ jest, chaos }) => (chaos ? `chaos ${chaos}` : [`${jest.project} ${jest.spec}`, jest.test].filter(Boolean).join(': '));
+
+const cleanUpWhenKilled = () => {
+  for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }))
+    process.once(signal, async () => {
+      leaving = true;
+      await atWork?.kill();
+      removeCopy();
+      process.exit(128 + number);
+    });
+};
+
+/**
+ * What was found before on the same commit is kept; with `resume` it is not tried again.
+ * @returns the exit code: 0 when every one was caught
+ */
+export const plantBugs = async (names, { commit, resume }) => {
+  const all = JSON.parse(readFileSync(list, 'utf8'));
+  const unknown = names.filter((name) => !all.some((bug) => bug.name === name));
+  if (unknown.length > 0) throw new Error(`no such bug: ${unknown.join(', ')}`);
+  const before = existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')) : {};
+  const known = new Map(before.commit === commit ? before.bugs.map((bug) => [bug.name, bug]) : []);
+  const wanted = all.filter(({ name }) => (names.length === 0 || names.includes(name)) && !(resume && known.has(name)));
+  cleanUpWhenKilled();
+  try {
+    if (wanted.length > 0) makeCopy();
+    for (const bug of wanted) {
+      const since = Date.now();
+      const { verdict, reason } = await plant(bug);
+      const seconds = Math.round((Date.now() - since) / 1_000);
+      known.set(bug.name, { name: bug.name, check: nameOf(bug), verdict, reason, seconds });
+      console.log(`${bug.name}: ${verdict}${reason ? `: ${reason}` : ''} (${seconds} s)`);
+      mkdirSync(dirname(results), { recursive: true });
+      const bugs = all.flatMap(({ name }) => known.get(name) ?? []);
+      writeFileSync(results, `${JSON.stringify({ commit, listed: all.length, bugs }, null, 2)}\n`);
+    }
+  } finally {
+    removeCopy();
+  }
+  const found = all.flatMap(({ name }) => (names.length === 0 || names.includes(name) ? (known.get(name) ?? []) : []));
+  const hung = found.filter(({ verdict }) => verdict === 'hung').length;
+  const caught = found.filter(({ verdict }) => verdict === 'caught').length;
+  if (hung > 0) console.log(`${hung} hung`);
   console.log(`${caught} caught / ${found.length} planted`);
   return caught === found.length ? 0 : 1;
 };
