@@ -5,6 +5,7 @@ import { projectRoot } from '#embedded';
 import { startSpindleForTests, type SpindleForTests } from '../harness/spindle-for-tests';
 import { FAULTS } from './faults';
 import type { Place } from './traffic';
+import { rebootNode } from './reboot-node';
 import { report, table } from './report';
 import { makePlaces, runOnce, type Result } from './run';
 import type { Fault } from './strike';
@@ -19,6 +20,7 @@ const USAGE = `npm run chaos -- [options]
   --list            name the faults
   --planted-bugs    plant known bugs, one at a time, and see that each is caught; [names] for some of them, --resume for those that
                     were not tried on this commit; results in .spindle/chaos/planted-bugs.json`;
+  --reboot N        cut the power of a node with N targets instead: what comes back, and when
 
 const root = projectRoot();
 const folder = join(root, '.spindle/chaos/results');
@@ -46,12 +48,14 @@ export const main = async (argv: string[], commit: string): Promise<number> => {
       resume: { type: 'boolean', default: false },
       report: { type: 'boolean', default: false },
       list: { type: 'boolean', default: false },
+      reboot: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   });
   if (values.help) say(USAGE);
   if (values.list) for (const { name } of FAULTS) say(name);
   if (values.help || values.list) return 0;
+  if (values.reboot) return (await rebootNode(Number(values.reboot), join(root, '.spindle/chaos/reboots'), commit, say)) ? 0 : 1;
   const wanted = values.points?.split(',');
   const faults = FAULTS.filter(({ name }) => !wanted || wanted.some((word) => name === word || name.startsWith(`${word}.`)));
   const seeds = values.seed ? [Number(values.seed)] : [...Array(Number(values.seeds))].map((_, at) => at + 1);
