@@ -18,9 +18,9 @@ const USAGE = `npm run chaos -- [options]
   --resume          skip the runs whose result is there
   --report          write docs/chaos-report.md from all results
   --list            name the faults
+  --reboot N        cut the power of a node with N targets instead: what comes back, and when
   --planted-bugs    plant known bugs, one at a time, and see that each is caught; [names] for some of them, --resume for those that
                     were not tried on this commit; results in .spindle/chaos/planted-bugs.json`;
-  --reboot N        cut the power of a node with N targets instead: what comes back, and when
 
 const root = projectRoot();
 const folder = join(root, '.spindle/chaos/results');

@@ -16,6 +16,7 @@ import { Door } from './access/door';
 import { makeFirstAdmin } from './access/first-admin';
 import type { Settings } from './config';
 import { ENTITIES, MIGRATIONS, SCHEMA } from './data-source';
+import { measureBacklog } from './measure-backlog';
 import { OutboxRelay } from './outbox/outbox-relay';
 import { Parts } from './parts';
 import { watchSilence } from './reconcile/node-presence';
@@ -57,7 +58,7 @@ export const startTargetsService = async (settings: Settings): Promise<Service> 
   relay.start();
   parts.operations.start();
   const leaving = new AbortController();
-  const watching = watchSilence(parts, leaving.signal);
+  const watching = [watchSilence(parts, leaving.signal), measureBacklog(database, log, leaving.signal)];
   await app.listen();
 
   return {
@@ -68,7 +69,7 @@ export const startTargetsService = async (settings: Settings): Promise<Service> 
       await parts.operations.stop();
       await app.close();
       await relay.stop();
-      await watching;
+      await Promise.all(watching);
       await bus.close();
       await database.destroy();
       health.close();

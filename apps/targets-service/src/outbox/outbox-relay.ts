@@ -1,6 +1,6 @@
 import { Client } from 'pg';
 import { AUDIT_STREAM, EVENTS_STREAM, ensureStreams, publishNext, streamState, type Bus } from '#messaging';
-import { counter, crashPoint, gauge, sleep, type Logger } from '#runtime';
+import { counter, crashPoint, sleep, type Logger } from '#runtime';
 
 interface Row {
   position: string;
@@ -24,8 +24,6 @@ const STREAM_SUBJECTS = [
 const KEEP = '30 days';
 
 const published = counter('spindle_outbox_published_total', 'Messages that JetStream has stored');
-const waiting = gauge('spindle_outbox_waiting', 'Messages not yet stored by JetStream, at most one batch is counted');
-const oldest = gauge('spindle_outbox_oldest_seconds', 'Age of the oldest message not yet stored');
 
 /**
  * Publishes the outbox in order, from a connection of its own: LISTEN and a session lock do not live in a pool.
@@ -137,11 +135,7 @@ export class OutboxRelay {
       `SELECT position, message_id, subject, request_id, body FROM targets.outbox
        WHERE published_at IS NULL AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY position LIMIT ${BATCH}`,
     );
-    waiting.set(rows.length);
-    if (rows.length === 0) {
-      oldest.set(0);
-      return 0;
-    }
+    if (rows.length === 0) return 0;
     if (!this.bus.connected()) throw new Error('NATS is away');
     crashPoint('relay.rows-read');
     const stored = await this.publish(rows);
@@ -149,13 +143,7 @@ export class OutboxRelay {
     if (stored.length > 0) await client.query('UPDATE targets.outbox SET published_at = now() WHERE position = ANY($1)', [stored]);
     crashPoint('relay.batch-marked');
     published.inc(stored.length);
-    if (stored.length < rows.length) {
-      const age = await client.query<{ age: number }>(
-        'SELECT extract(epoch FROM now() - min(created_at))::float AS age FROM targets.outbox WHERE published_at IS NULL',
-      );
-      oldest.set(age.rows[0]?.age ?? 0);
-      throw new Error('JetStream did not store a message');
-    }
+    if (stored.length < rows.length) throw new Error('JetStream did not store a message');
     return rows.length;
   }
 

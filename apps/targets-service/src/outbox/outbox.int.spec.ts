@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import { connectBus } from '#messaging';
-import { newId } from '#runtime';
+import { metrics, newId } from '#runtime';
 import { TargetsServiceForTests, eventually, log } from '../../../../test/harness/targets-service-for-tests';
 import { OutboxRelay } from './outbox-relay';
 
@@ -18,6 +18,7 @@ describe('the outbox', () => {
     ]);
   const client = () => service.client();
   const unmarked = async () => (await service.sql.query('SELECT 1 FROM targets.outbox WHERE published_at IS NULL')).rowCount;
+  const measured = async (name: string) => (await metrics.getSingleMetric(name)!.get()).values[0]?.value ?? NaN;
 
   it('skips nothing when a lower position commits later', async () => {
     const [slow, fast] = [await client(), await client()];
@@ -107,10 +108,18 @@ describe('the outbox', () => {
     const before = await client();
     await insert(before, 'while away');
     await before.end();
+    await eventually(
+      () => measured('spindle_outbox_oldest_seconds'),
+      (seconds) => seconds > 0,
+    );
 
     await service.restartNats();
 
     await eventually(unmarked, (waiting) => waiting === 0);
+    await eventually(
+      () => measured('spindle_outbox_oldest_seconds'),
+      (seconds) => seconds === 0,
+    );
     const stream = await (await service.bus.jetstreamManager()).streams.getMessage('SPINDLE_EVENTS', { last_by_subj: 'target.created' });
     expect(stream.json()).toEqual({ name: 'while away' });
   }, 30_000);

@@ -1,6 +1,6 @@
 import { ApplyReply, ERROR_CODES, Refused, errorFacts, type ErrorCode, type LastError, type TargetWish } from '#contracts';
 import { inTransaction } from '#database';
-import { crashPoint } from '#runtime';
+import { counter, crashPoint } from '#runtime';
 import type { Parts } from '../parts';
 import { changeTarget } from '../targets/change-target';
 import type { Target } from '../targets/target.entity';
@@ -16,9 +16,21 @@ type Result =
 
 const LONGEST_BACKOFF_MS = 10_000;
 
+const ended = counter('spindle_operations_total', 'Operations by what a try at them came to', ['operation', 'result', 'code']);
+
+const countTry = ({ operation }: Target, result: Result): void => {
+  const code = result.error?.code ?? 'OK';
+  ended.inc({
+    operation: operation ?? 'none',
+    result: result.certain ? result.on.replace('node-', '') : 'unknown',
+    code: code === 'OK' || code in ERROR_CODES ? code : 'INTERNAL',
+  });
+};
+
 /** Sends a claimed operation's wishes to the node and records what came of it. An unknown outcome stays what it is: PENDING. */
 export const runOperation = async (parts: Parts, target: Target): Promise<void> => {
   const result = await sendWishes(parts, target);
+  countTry(target, result);
   if (!result.certain) {
     target.last_error = result.error;
     const delay = Math.min(500 * 2 ** Math.min(target.attempts, 10), LONGEST_BACKOFF_MS);
