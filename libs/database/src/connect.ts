@@ -1,6 +1,7 @@
 import { DataSource } from 'typeorm';
 import { sleep, type Logger } from '#runtime';
 import { databaseAway } from './database-errors';
+import { measurePool } from './measure-pool';
 import { databaseOptions, type DatabaseSettings } from './options';
 import { inDatabase } from './transaction';
 
@@ -21,8 +22,11 @@ export const whenDatabaseIsThere = async <T>(log: Logger, work: () => Promise<T>
 };
 
 /** Later losses heal by themselves, since the pool opens connections as they are asked for. */
-export const connectDatabase = (settings: DatabaseSettings): Promise<DataSource> =>
-  whenDatabaseIsThere(settings.log, () => new DataSource(databaseOptions(settings)).initialize());
+export const connectDatabase = async (settings: DatabaseSettings): Promise<DataSource> => {
+  const dataSource = await whenDatabaseIsThere(settings.log, () => new DataSource(databaseOptions(settings)).initialize());
+  measurePool(dataSource);
+  return dataSource;
+};
 
 /** For /readyz. A data source that is not there yet counts as down. */
 export const databaseCheck = (dataSource: () => DataSource | undefined) => async (): Promise<void> => {
