@@ -1,7 +1,7 @@
 import { Catch, HttpException, type ArgumentsHost, type ExceptionFilter } from '@nestjs/common';
 import type { Request, Response } from 'express';
 import { Refused, type ErrorCode } from '#contracts';
-import { counter, type Logger } from '#runtime';
+import { countAuthFailure, counter, type Logger } from '#runtime';
 import { locals } from './http-exchange';
 
 const refusals = counter('spindle_http_refusals_total', 'Problems answered on HTTP, by who refused', ['code', 'by']);
@@ -38,6 +38,7 @@ export class ErrorFilter implements ExceptionFilter {
     const { requestId, asked } = locals(response);
     const by = asked ? 'service' : 'gateway';
     refusals.inc({ code: refused.code, by });
+    if (by === 'gateway') countAuthFailure(refused.code);
     const line = { request_id: requestId, code: refused.code, method: http.getRequest<Request>().method };
     if (refused.status >= 500) this.log.warn({ ...line, err: error }, 'a request failed');
     else if (by === 'gateway') this.log.info(line, 'refused at the gateway, before any service');

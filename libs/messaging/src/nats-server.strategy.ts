@@ -2,7 +2,7 @@ import { Server, type CustomTransportStrategy, type MessageHandler } from '@nest
 import { headers as natsHeaders, type Service as NatsService, type ServiceMsg } from 'nats';
 import { lastValueFrom } from 'rxjs';
 import { Refused } from '#contracts';
-import { counter, crashPoint, durations, type Logger } from '#runtime';
+import { counter, countAuthFailure, crashPoint, durations, type Logger } from '#runtime';
 import type { Bus } from './connection';
 import { startEventConsumer, type EventConsumer, type EventPatternOptions } from './event-consumer';
 import { readBody } from './read-body';
@@ -58,6 +58,7 @@ export class NatsServerStrategy extends Server implements CustomTransportStrateg
   }
 
   private serve(subject: string, handler: MessageHandler): void {
+    answered.inc({ subject, code: 'INTERNAL' }, 0); // its first one shall be an increase
     this.service!.addEndpoint(subject.replaceAll('*', 'any').replaceAll('.', '-'), {
       subject,
       handler: (error, message) => {
@@ -84,6 +85,7 @@ export class NatsServerStrategy extends Server implements CustomTransportStrateg
     } catch (error) {
       const refused = error instanceof Refused ? error : new Refused('INTERNAL');
       code = refused.code;
+      countAuthFailure(refused.code);
       const facts = { request_id: context.requestId, subject: context.subject, code };
       if (refused.status >= 500) this.options.log.error({ ...facts, err: error }, 'a request failed');
       else this.options.log.info(facts, 'a request was refused');

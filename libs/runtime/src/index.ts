@@ -1,5 +1,6 @@
 export { TOKEN_SECONDS, signAccessToken, verifyAccessToken, type AccessClaims, type VerifiedToken } from './access-token';
 export { AnonymousRefusals } from './anonymous-refusals';
+export { countAuthFailure } from './auth-failures';
 export { boot, type Service } from './boot';
 export { CRASH_POINTS, crashPoint, type CrashPoint } from './crash-point';
 export { BadSettings, commonSettings, healthSettings, loadSettings, readSecretFile, setting } from './env';
