@@ -1,7 +1,8 @@
 import { AckPolicy, DeliverPolicy, headers as natsHeaders, nanos, type ConsumerMessages, type JsMsg } from 'nats';
 import { Refused } from '#contracts';
-import { counter, crashPoint, gauge, sleep, type Logger } from '#runtime';
+import { counter, crashPoint, sleep, type Logger } from '#runtime';
 import type { Bus } from './connection';
+import { measureConsumer } from './measure-consumer';
 import { DEAD_LETTER_SUBJECT, ensureStreams } from './streams';
 
 /** Second argument of `@EventPattern`. */
@@ -31,14 +32,17 @@ const ACK_WAIT_MS = 5_000;
 const MESSAGE_ID = 'Nats-Msg-Id';
 
 const handled = counter('spindle_events_handled_total', 'Messages of a stream by what became of them', ['durable', 'result']);
-const pending = gauge('spindle_consumer_pending', 'Messages of a stream that are not yet handled', ['durable']);
 
 /**
  * Handles the messages of one subject in order, one at a time: with a single message in flight a redelivery cannot overtake.
  * Success is acknowledged with a confirmation, since a lost acknowledgement would have the message handled again.
  */
 export const startEventConsumer = (options: Options): EventConsumer => {
+  const { bus, stream, durable, log } = options;
   const leaving = new AbortController();
+  // Prometheus sees no increase in the first one of a series that was not there before
+  handled.inc({ durable, result: 'dead-letter' }, 0);
+  const measuring = measureConsumer(bus, stream, durable, log, leaving.signal);
   let messages: ConsumerMessages | undefined;
   const loop = (async () => {
     while (!leaving.signal.aborted) {
@@ -46,11 +50,10 @@ export const startEventConsumer = (options: Options): EventConsumer => {
         messages = await subscribe(options);
         for await (const message of messages) {
           await handleMessage(options, message, leaving.signal);
-          pending.set({ durable: options.durable }, message.info.pending);
           if (leaving.signal.aborted) break;
         }
       } catch (err) {
-        if (!leaving.signal.aborted) options.log.warn({ err, durable: options.durable }, 'consumer interrupted');
+        if (!leaving.signal.aborted) log.warn({ err, durable }, 'consumer interrupted');
       }
       await sleep(500, leaving.signal);
     }
@@ -60,6 +63,7 @@ export const startEventConsumer = (options: Options): EventConsumer => {
       leaving.abort();
       messages?.stop();
       await loop;
+      await measuring;
     },
   };
 };
