@@ -5,6 +5,7 @@ import { appendEntry } from './audit.store';
 import type { Parts } from './parts';
 
 const appended = counter('spindle_audit_entries_total', 'Entries appended to the audit trail', ['outcome']);
+const failures = counter('spindle_audit_append_failures_total', 'Times that the database did not take an entry; it is tried again');
 export const lastSeqGauge = gauge('spindle_audit_last_seq', 'Place of the newest entry that this process knows of');
 
 /**
@@ -16,8 +17,9 @@ export const recordEntry = async (parts: Parts, body: unknown): Promise<void> =>
   crashPoint('audit.event-received');
   const intent = parseInput(AuditIntent, storable(body));
   const seq = await inTransaction(parts.database, (tx) => appendEntry(tx, intent)).catch((error: unknown) => {
-    if (error instanceof Refused) throw error;
     if (rowRefused(error)) throw new Refused('INVALID_VALUE', {}, { cause: error });
+    failures.inc();
+    if (error instanceof Refused) throw error;
     parts.log.error({ err: error }, 'the database does not let the audit trail grow');
     throw new Refused('DATABASE_UNAVAILABLE', {}, { cause: error });
   });
