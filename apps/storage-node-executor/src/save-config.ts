@@ -39,6 +39,7 @@ class NotSaved extends Error {
 export class ConfigSaver implements Chore {
   private unsavedSince: number | null = null;
   private retryAt = 0;
+  private triedAt = 0;
   private retryMs = FIRST_RETRY_MS;
   private timer: NodeJS.Timeout | undefined;
   state: SaveState = { state: 'none', at: null, message: null };
@@ -72,12 +73,16 @@ export class ConfigSaver implements Chore {
   }
 
   overdue(): boolean {
-    return this.due() && Date.now() - this.unsavedSince! > MAX_UNSAVED_MS && this.state.state === 'pending';
+    // a try that was withheld counts: after a reboot nothing can be saved until the last target is back
+    const since = Math.max(this.unsavedSince ?? 0, this.triedAt);
+    return this.due() && Date.now() - since > MAX_UNSAVED_MS && this.state.state === 'pending';
   }
 
   /** Saves and verifies; never throws. What did not come out right is tried again, ever more rarely. */
   async run(): Promise<void> {
     const began = performance.now();
+    this.triedAt = Date.now();
+    this.adapter.stay(); // with many targets the look takes longer than the process of the burst is kept
     try {
       await this.mustBeWhole();
       await this.adapter.saveConfig();
@@ -100,6 +105,8 @@ export class ConfigSaver implements Chore {
       this.retryAt = Date.now() + this.retryMs;
       this.retryMs = Math.min(this.retryMs * 2, LAST_RETRY_MS);
       this.tell(state, message);
+    } finally {
+      this.adapter.rest();
     }
   }
 
@@ -170,7 +177,9 @@ export class ConfigSaver implements Chore {
 
   private tell(state: SaveState['state'], message: string | null, now = new Date()): void {
     const at = state === 'saved' ? now.toISOString() : this.state.at;
+    // every change of a burst says so again, and each report reads all targets
+    const news = state === 'saved' || state !== this.state.state || message !== this.state.message;
     this.state = { state, at, message };
-    this.onChange();
+    if (news) this.onChange();
   }
 }

@@ -28,6 +28,8 @@ export class TargetcliLease {
   private ending: Promise<void> | null = null;
   private idle: NodeJS.Timeout | undefined;
   private busySince: number | null = null;
+  /** Objects when they were last counted: not for each step of a burst. */
+  private counted = 0;
   /** Process groups of ours that have not ended yet, and those of them that do not end. */
   private readonly groups = new Set<number>();
   private stuckGroups: number[] = [];
@@ -69,6 +71,7 @@ export class TargetcliLease {
     clearTimeout(this.idle);
     await this.ending;
     this.mustNotHang();
+    this.counted = this.objects();
     if (this.session?.alive && this.mustHandOver(this.session)) {
       await this.release();
       await sleep(HAND_OVER_MS);
@@ -77,11 +80,12 @@ export class TargetcliLease {
     await this.waitForLock();
     this.nodeLease.mustHold();
     this.started++;
-    this.session = new TargetcliSession(this.settings);
-    this.groups.add(this.session.pid);
+    const session = new TargetcliSession(this.settings);
+    this.session = session;
+    this.groups.add(session.pid);
     try {
-      await this.session.ready(this.patience());
-      this.version = this.session.version;
+      await session.ready(this.patience());
+      this.version = session.version;
     } catch (error) {
       await this.release(0);
       this.mustNotHang();
@@ -107,6 +111,11 @@ export class TargetcliLease {
       await this.release(0);
       throw this.wedged() ? error.explained('NODE_WEDGED') : error;
     }
+  }
+
+  /** More is to come: a process that runs is kept until `rest`. */
+  stay(): void {
+    clearTimeout(this.idle);
   }
 
   /** No more to do for now. */
@@ -143,7 +152,7 @@ export class TargetcliLease {
   }
 
   private patience(): number {
-    return this.settings.timeoutMs + MS_PER_OBJECT * this.objects();
+    return this.settings.timeoutMs + MS_PER_OBJECT * this.counted;
   }
 
   private mustHandOver(session: TargetcliSession): boolean {

@@ -177,11 +177,16 @@ export class TargetcliAdapter {
    * It writes what the kernel shows, not what is wished: see save-config.ts for when that is right.
    */
   async saveConfig(): Promise<void> {
-    try {
-      await this.run('save-config', `/ saveconfig savefile=${token(this.settings.savedConfigFile)}`);
-    } finally {
-      this.lease.rest();
-    }
+    await this.run('save-config', `/ saveconfig savefile=${token(this.settings.savedConfigFile)}`);
+  }
+
+  /** More is to come: a process that runs is kept until `rest`. */
+  stay(): void {
+    this.lease.stay();
+  }
+
+  rest(): void {
+    this.lease.rest();
   }
 
   /** Runs one step of a plan. */
