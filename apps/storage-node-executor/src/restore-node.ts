@@ -36,12 +36,15 @@ export class NodeRestorer {
   private readonly leaving = new AbortController();
   private running: Promise<void> | null = null;
   private all = false;
+  /** From the start on: before the first wish came nobody knows what lacks. */
+  restoring = true;
 
   constructor(private readonly parts: RestoreParts) {}
 
   /** The node is ours from now on. */
   begin(): void {
     this.all = true;
+    this.restoring = true;
     this.running ??= this.run().finally(() => {
       this.running = null;
       if (this.all && this.parts.nodeLease.held() && !this.leaving.signal.aborted) this.begin();
@@ -66,7 +69,8 @@ export class NodeRestorer {
         log.warn(err instanceof Refused ? { code: err.code, hint: err.details.hint } : { err }, 'the node cannot be restored yet');
       }
       scan.start();
-      if (left?.size === 0 && !this.all) return;
+      this.restoring = left?.size !== 0 || this.all;
+      if (!this.restoring) return;
       await sleep(pause, this.leaving.signal);
     }
   }

@@ -1,7 +1,7 @@
 import { closeSync, fsyncSync, openSync, readFileSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { SaveState, TargetWish } from '#contracts';
-import { crashPoint, type Logger } from '#runtime';
+import { counter, crashPoint, type Logger } from '#runtime';
 import type { Journal } from './journal';
 import { TargetCLIError } from './lio/targetcli-errors';
 import type { TargetcliAdapter } from './lio/targetcli.adapter';
@@ -20,6 +20,10 @@ const LOOK_AT_ONCE = 25;
 
 /** RTSLib's names of the plug-ins that configfs calls otherwise. */
 const PLUGINS: Record<string, string> = { iblock: 'block', rd_mcp: 'ramdisk' };
+
+const saves = counter('spindle_node_config_saves_total', 'Tries to save the configuration by what came of them', ['result']);
+// Prometheus sees no increase in the first one of a series that was not there before
+for (const result of ['saved', 'withheld', 'failed']) saves.inc({ result }, 0);
 
 /** Saving would be wrong now, or did not come out right; `withheld` when nothing was written. */
 class NotSaved extends Error {
@@ -68,6 +72,11 @@ export class ConfigSaver implements Chore {
     else if (saved) this.tell('saved', null, statSync(this.adapter.settings.savedConfigFile).mtime);
   }
 
+  /** How long the oldest change waits for being saved. */
+  unsavedMs(): number {
+    return this.unsavedSince === null ? 0 : Date.now() - this.unsavedSince;
+  }
+
   due(): boolean {
     return this.unsavedSince !== null && Date.now() >= this.retryAt && this.nodeLease.held();
   }
@@ -94,6 +103,7 @@ export class ConfigSaver implements Chore {
       this.unsavedSince = null;
       this.retryMs = FIRST_RETRY_MS;
       this.tell('saved', null);
+      saves.inc({ result: 'saved' });
       this.log.info({ ms: Math.round(performance.now() - began) }, 'the configuration is saved');
     } catch (error) {
       const [state, message] =
@@ -105,6 +115,7 @@ export class ConfigSaver implements Chore {
       this.retryAt = Date.now() + this.retryMs;
       this.retryMs = Math.min(this.retryMs * 2, LAST_RETRY_MS);
       this.tell(state, message);
+      saves.inc({ result: state });
     } finally {
       this.adapter.rest();
     }

@@ -1,32 +1,16 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
 import { NatsServerStrategy, PassThroughFilter, connectBus, type Bus } from '#messaging';
-import { collectProcessMetrics, createLog, gauge, nestLogger, newId, startHealthServer, type Logger, type Service } from '#runtime';
+import { collectProcessMetrics, createLog, nestLogger, newId, startHealthServer, type Logger, type Service } from '#runtime';
 import type { Settings } from './config';
 import { ExecutorModule } from './executor.module';
+import { measureNode } from './measure-node';
 import { NodeParts } from './node-parts';
 import { NodeReporter } from './report-node';
 import { NodeRestorer } from './restore-node';
 import { lockStateFolder, readInstances, writeInstances } from './state-folder';
 
 const VERSION = '0.1.0';
-
-const measure = (parts: NodeParts): void => {
-  const queued = gauge('spindle_node_queued_wishes', 'Wishes that wait for their turn on this node');
-  const wedged = gauge('spindle_node_wedged', '1 while a targetcli process hangs in the kernel');
-  const started = gauge('spindle_node_targetcli_started', 'Processes of targetcli started by this executor');
-  const unsaved = gauge('spindle_node_config_unsaved', '1 while the saved configuration is not up to date');
-  const held = gauge('spindle_node_lease_held', '1 while this executor is the one that may change the node');
-  const drifted = gauge('spindle_node_drifted_targets', 'Targets that differ from their wish');
-  setInterval(() => {
-    queued.set(parts.queue.length);
-    wedged.set(parts.lease.wedged() ? 1 : 0);
-    held.set(parts.nodeLease.held() ? 1 : 0);
-    drifted.set(parts.scan.size);
-    started.set(parts.lease.started);
-    unsaved.set(['none', 'saved'].includes(parts.saver.state.state) ? 0 : 1);
-  }, 1_000).unref();
-};
 
 const leaveToAnother = (settings: Settings, reason: string, log: Logger): never => {
   log.fatal({ reason }, 'another executor has this node: leaving');
@@ -91,7 +75,7 @@ export const startExecutor = async (settings: Settings): Promise<Service> => {
   });
   reporter = reports;
   parts.onChange = () => reports.soon();
-  measure(parts);
+  measureNode(parts, restorer);
   saver.lookAtStart();
   saver.retryBy(() => queue.nudge());
   reports.start();

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Refused } from '#contracts';
+import { counter, durations } from '#runtime';
 import type { NodeLease } from '../node-lease';
 import { TargetCLIError } from './targetcli-errors';
 import { lockState } from './lock-holder';
@@ -18,6 +19,26 @@ export interface LeaseSettings extends SessionSettings {
 /** targetcli reads all objects at its start and writes all when it saves. */
 const MS_PER_OBJECT = 50;
 const HAND_OVER_MS = 200;
+
+const took = durations('spindle_node_step_duration_seconds', 'Time of one step of targetcli, its start and save among them', ['step']);
+const results = counter('spindle_node_steps_total', 'Steps of targetcli by how they ended: `ok`, or the kind of fault', ['step', 'result']);
+const timeouts = counter('spindle_node_targetcli_timeouts_total', 'Steps to which targetcli said nothing in time');
+
+/** Counts and times a step. */
+const observed = async (step: string, run: () => Promise<void>): Promise<void> => {
+  const stop = took.startTimer({ step });
+  try {
+    await run();
+    results.inc({ step, result: 'ok' });
+  } catch (error) {
+    const kind = error instanceof TargetCLIError ? error.kind : 'unknown';
+    results.inc({ step, result: kind });
+    if (kind === 'timeout') timeouts.inc();
+    throw error;
+  } finally {
+    stop();
+  }
+};
 
 /**
  * Keeps one targetcli process for all targets of a burst and lets it go soon after, because it holds the lock that an
@@ -46,9 +67,18 @@ export class TargetcliLease {
 
   /** What hangs in the kernel, in words, or null. It heals when the process ends after all. */
   wedged(): string | null {
-    this.stuckGroups = this.stuckGroups.filter((group) => groupMembers(group).length > 0);
-    const member = this.stuckGroups.flatMap(groupMembers)[0];
+    const [member] = this.hung();
     return member ? `targetcli (pid ${member.pid}, state ${member.state}) does not end, not even when killed` : null;
+  }
+
+  hung(): { pid: number; state: string }[] {
+    this.stuckGroups = this.stuckGroups.filter((group) => groupMembers(group).length > 0);
+    return this.stuckGroups.flatMap(groupMembers);
+  }
+
+  /** For how long wishes have found the lock held by somebody else, who holds it still. */
+  lockWaitMs(): number {
+    return this.busySince === null || this.busy() === null ? 0 : Date.now() - this.busySince;
   }
 
   /** Processes that run for us, so that their hold of the lock is not taken for somebody else's. */
@@ -84,7 +114,7 @@ export class TargetcliLease {
     this.session = session;
     this.groups.add(session.pid);
     try {
-      await session.ready(this.patience());
+      await observed('start-targetcli', () => session.ready(this.patience()));
       this.version = session.version;
     } catch (error) {
       await this.release(0);
@@ -105,7 +135,7 @@ export class TargetcliLease {
     await this.acquireUnlessAlive();
     this.nodeLease.mustHold();
     try {
-      await this.session!.run(line, step, this.patience());
+      await observed(step, () => this.session!.run(line, step, this.patience()));
     } catch (error) {
       if (!(error instanceof TargetCLIError) || (this.session?.alive && error.kind !== 'timeout')) throw error;
       await this.release(0);
