@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { asyncApiYaml } from './docs.asyncapi.mjs';
 import { errorsPage } from './docs.errors.mjs';
 import { lifecyclePage } from './docs.lifecycle.mjs';
+import { metricsPage } from './docs.metrics.mjs';
 import { openApiJson } from './docs.openapi.mjs';
 import { settingsPage } from './docs.settings.mjs';
 
@@ -10,6 +11,7 @@ const DOCUMENTS = {
   'openapi.json': openApiJson,
   'asyncapi.yaml': asyncApiYaml,
   'errors.md': errorsPage,
+  'metrics.md': metricsPage,
   'settings.md': settingsPage,
   'target-lifecycle.md': lifecyclePage,
 };

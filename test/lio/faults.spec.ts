@@ -126,12 +126,14 @@ setsid python3 /run/listen.py >/dev/null 2>&1 & echo $! >/run/listen.pid; while 
     const failure = await node.failure(wish);
     const live = await node.live(wish);
     const report = await node.reported(({ message }) => message !== null);
+    await node.measured('spindle_node_lock_wait_seconds', (seconds) => seconds > 1);
     await node.sh('kill $(cat /run/shell.pid); while ! flock -n /run/targetcli.lock true; do sleep 0.1; done');
 
     expect(failure.code).toBe('NODE_BUSY');
     expect(failure.text).toMatch(/held by pid \d+ \(targetcli\)/);
     expect(report.message).toMatch(/held by pid \d+ \(targetcli\)/);
     expect(live.drift).not.toEqual([]);
+    await node.measured('spindle_node_lock_wait_seconds', (seconds) => seconds === 0);
     expect((await node.apply(wish)).outcome).toBe('done');
     await node.apply({ ...wish, generation: 2, state: 'absent' });
   });
@@ -209,6 +211,7 @@ describe('a fault at each step leaves the node as it was', () => {
     expect(Date.now() - began).toBeLessThan(3 * COMMAND_MS);
     expect(await node.tree()).toBe(clean);
     expect(await node.sh('pgrep -c "sleep|targetcli" || true')).toBe('0');
+    await node.measured('spindle_node_targetcli_timeouts_total', (count) => count > 0);
   });
 
   test('what cannot be undone is unknown, and the same wish finishes it later', async () => {
@@ -283,6 +286,7 @@ describe('a program at TARGETCLI_PATH that is not targetcli', () => {
     const first = await node.failure(wishFor(node.image()));
     const second = await node.failure(wishFor(node.image()));
     const report = await node.reported(({ status }) => status === 'wedged');
+    await node.measured('spindle_node_hung_processes', (count) => count > 0);
     await node.sh('fsfreeze -u /run/frozen');
     await behave('honest');
     await sleep(500);

@@ -175,6 +175,16 @@ export class StorageNode {
     await this.sh(`echo '${mode}' >/run/fault/mode`);
   }
 
+  /** What /metrics says of a metric without labels of its own, until it is as asked; read every second there. */
+  async measured(name: string, is: (value: number) => boolean): Promise<number> {
+    for (const until = Date.now() + 10_000; ; await sleep(200)) {
+      const text = await (await fetch(`${this.lab.healthUrl}/metrics`)).text();
+      const value = Number(new RegExp(`^${name}\\S* (\\S+)$`, 'm').exec(text)?.[1]);
+      if (is(value)) return value;
+      if (Date.now() > until) throw new Error(`${name} is ${value}`);
+    }
+  }
+
   executorLog(): string {
     return readFileSync(join(this.dir, 'lab', 'executor.log'), 'utf8').slice(-6_000);
   }
