@@ -13,6 +13,7 @@ const results = join(root, '.spindle/chaos/planted-bugs.json');
 const NOT_COPIED = ['node_modules', '.git', '.spindle', 'coverage'];
 const CHECK_LIMIT_MS = 300_000;
 const REASON_LENGTH = 240;
+const FINAL = ['caught', 'missed'];
 
 /** What the checks make in the folder for such things; the path is short enough for sockets, and the next run knows it again. */
 const temporary = join(tmpdir(), `planted-${createHash('sha256').update(root).digest('hex').slice(0, 8)}`);
@@ -63,7 +64,8 @@ const oneLine = (text) => {
 const lastLine = (output) => oneLine(output.trim().split('\n').at(-1) ?? '');
 const isTimeout = (message) => /Exceeded timeout of/.test(message);
 
-const jest = async ({ project, spec, test }) => {
+/** @param says what a failure has to say to be the bug's own: a busy machine fails tests too */
+const jest = async ({ project, spec, test }, says) => {
   const outputFile = join(temporary, 'jest.json');
   rmSync(outputFile, { force: true });
   const choice = ['--selectProjects', project, '--runInBand', '--testPathPatterns', spec, ...(test ? ['-t', test] : [])];
@@ -74,42 +76,32 @@ const jest = async ({ project, spec, test }) => {
   const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
   const failed = tests
     .filter(({ status }) => status === 'failed')
-    .map(({ title, failureMessages }) => ({ title, message: failureMessages[0] ?? '' }));
-  const told = failed.find(({ message }) => !isTimeout(message));
-  if (told) return { verdict: 'caught', reason: `${told.title}: ${oneLine(told.message)}` };
-  if (failed.length > 0) return { verdict: 'hung', reason: `${failed[0].title}: ${oneLine(failed[0].message)}` };
+    .map(({ title, failureMessages }) => ({ title, message: stripVTControlCharacters(failureMessages.join('\n')) }));
+  const reasonOf = ({ title, message }) => `${title}: ${oneLine(message)}`;
+  const told = failed.find(({ message }) => message.includes(says));
+  if (told) return { verdict: 'caught', reason: reasonOf(told) };
+  const otherwise = failed.find(({ message }) => !isTimeout(message));
+  if (otherwise) return { verdict: 'broke', reason: `failed otherwise: ${reasonOf(otherwise)}` };
+  if (failed.length > 0) return { verdict: 'hung', reason: reasonOf(failed[0]) };
   if (!tests.some(({ status }) => status === 'passed'))
     return { verdict: 'broke', reason: oneLine(testResults[0]?.message || 'no such test') };
   return { verdict: 'missed', reason: '' };
 };
 
-const chaos = async (fault) => {
-  const file = join(copy, `.spindle/chaos/results/${fault}-1.json`);
-  rmSync(file, { force: true });
-  const { hung, output } = await run(['scripts/chaos.mjs', '--points', fault]);
-  if (hung) return { verdict: 'hung', reason: `no end within ${CHECK_LIMIT_MS / 1_000} s` };
-  if (!existsSync(file)) return { verdict: 'broke', reason: lastLine(output) };
-  const { violations } = JSON.parse(readFileSync(file, 'utf8'));
-  const told = violations.find(({ kind }) => kind !== 'late');
-  if (told) return { verdict: 'caught', reason: `${told.kind}: ${oneLine(told.what)}` };
-  if (violations.length > 0) return { verdict: 'hung', reason: oneLine(violations[0].what) };
-  return { verdict: 'missed', reason: '' };
-};
-
-/** Those in the storage lab run what is compiled. */
+/** Those in the storage lab and with whole services run what is compiled. */
 const check = async (bug) => {
-  if (bug.chaos || !['unit', 'int'].includes(bug.jest.project)) {
+  if (!['unit', 'int'].includes(bug.jest.project)) {
     const { code, output } = await run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
     if (code !== 0) return { verdict: 'broke', reason: oneLine(`it does not compile: ${output}`) };
   }
-  return bug.chaos ? chaos(bug.chaos) : jest(bug.jest);
+  return jest(bug.jest, bug.says);
 };
 
 const controls = new Map();
 
 /** A check that fails by itself catches nothing. */
 const control = async (bug) => {
-  const what = JSON.stringify(bug.jest ?? bug.chaos);
+  const what = JSON.stringify(bug.jest);
   if (!controls.has(what)) controls.set(what, await check(bug));
   return controls.get(what);
 };
@@ -119,7 +111,7 @@ const plant = async (bug) => {
   const before = readFileSync(path, 'utf8');
   if (before.split(bug.search).length !== 2) return { verdict: 'not planted', reason: 'its place in the source has changed' };
   const without = await control(bug);
-  if (without.verdict !== 'missed') return { verdict: 'no check', reason: `without the bug it is ${without.verdict}: ${without.reason}` };
+  if (without.verdict !== 'missed') return { verdict: 'no check', reason: `it fails without the bug too: ${without.reason}` };
   writeFileSync(
     path,
     before.replace(bug.search, () => bug.replace),
@@ -129,7 +121,7 @@ const plant = async (bug) => {
   return found;
 };
 
-const nameOf = ({ jest, chaos }) => (chaos ? `chaos ${chaos}` : [`${jest.project} ${jest.spec}`, jest.test].filter(Boolean).join(': '));
+const nameOf = ({ project, spec, test }) => [`${project} ${spec}`, test].filter(Boolean).join(': ');
 
 const cleanUpWhenKilled = () => {
   for (const [signal, number] of Object.entries({ SIGHUP: 1, SIGINT: 2, SIGTERM: 15 }))
@@ -142,7 +134,7 @@ const cleanUpWhenKilled = () => {
 };
 
 /**
- * What was found before on the same commit is kept; with `resume` it is not tried again.
+ * What was found before on the same commit is kept; with `resume`, what was caught or missed is not tried again.
  * @returns the exit code: 0 when every one was caught
  */
 export const plantBugs = async (names, { commit, resume }) => {
@@ -151,7 +143,9 @@ export const plantBugs = async (names, { commit, resume }) => {
   if (unknown.length > 0) throw new Error(`no such bug: ${unknown.join(', ')}`);
   const before = existsSync(results) ? JSON.parse(readFileSync(results, 'utf8')) : {};
   const known = new Map(before.commit === commit ? before.bugs.map((bug) => [bug.name, bug]) : []);
-  const wanted = all.filter(({ name }) => (names.length === 0 || names.includes(name)) && !(resume && known.has(name)));
+  const wanted = all.filter(
+    ({ name }) => (names.length === 0 || names.includes(name)) && !(resume && FINAL.includes(known.get(name)?.verdict)),
+  );
   cleanUpWhenKilled();
   try {
     if (wanted.length > 0) makeCopy();
@@ -159,7 +153,7 @@ export const plantBugs = async (names, { commit, resume }) => {
       const since = Date.now();
       const { verdict, reason } = await plant(bug);
       const seconds = Math.round((Date.now() - since) / 1_000);
-      known.set(bug.name, { name: bug.name, check: nameOf(bug), verdict, reason, seconds });
+      known.set(bug.name, { name: bug.name, check: nameOf(bug.jest), verdict, reason, seconds });
       console.log(`${bug.name}: ${verdict}${reason ? `: ${reason}` : ''} (${seconds} s)`);
       mkdirSync(dirname(results), { recursive: true });
       const bugs = all.flatMap(({ name }) => known.get(name) ?? []);

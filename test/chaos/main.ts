@@ -5,7 +5,9 @@ import { projectRoot } from '#embedded';
 import { startSpindleForTests, type SpindleForTests } from '../harness/spindle-for-tests';
 import { FAULTS } from './faults';
 import type { Place } from './traffic';
-import { rebootNode } from './reboot-node';
+import { plantedReport, type PlantedResults } from './planted-report';
+import { readReboots, rebootNode } from './reboot-node';
+import { rebootSection } from './reboot-report';
 import { report, table } from './report';
 import { makePlaces, runOnce, type Result } from './run';
 import type { Fault } from './strike';
@@ -19,11 +21,13 @@ const USAGE = `npm run chaos -- [options]
   --report          write docs/chaos-report.md from all results
   --list            name the faults
   --reboot N        cut the power of a node with N targets instead: what comes back, and when
-  --planted-bugs    plant known bugs, one at a time, and see that each is caught; [names] for some of them, --resume for those that
-                    were not tried on this commit; results in .spindle/chaos/planted-bugs.json`;
+  --planted-bugs    plant known bugs, one at a time, and see that each is caught; [names] for some of them, --resume for those not
+                    tried on this commit; results in .spindle/chaos/planted-bugs.json`;
 
 const root = projectRoot();
 const folder = join(root, '.spindle/chaos/results');
+const reboots = join(root, '.spindle/chaos/reboots');
+const planted = join(root, '.spindle/chaos/planted-bugs.json');
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 
 interface Run {
@@ -55,14 +59,14 @@ export const main = async (argv: string[], commit: string): Promise<number> => {
   if (values.help) say(USAGE);
   if (values.list) for (const { name } of FAULTS) say(name);
   if (values.help || values.list) return 0;
-  if (values.reboot) return (await rebootNode(Number(values.reboot), join(root, '.spindle/chaos/reboots'), commit, say)) ? 0 : 1;
+  if (values.reboot) return (await rebootNode(Number(values.reboot), reboots, commit, say)) ? 0 : 1;
   const wanted = values.points?.split(',');
   const faults = FAULTS.filter(({ name }) => !wanted || wanted.some((word) => name === word || name.startsWith(`${word}.`)));
   const seeds = values.seed ? [Number(values.seed)] : [...Array(Number(values.seeds))].map((_, at) => at + 1);
   mkdirSync(folder, { recursive: true });
   const results = await runAll(faults, seeds, { jobs: Number(values.jobs), resume: values.resume });
   say(table(results));
-  if (values.report) writeFileSync(join(root, 'docs/chaos-report.md'), report(allResults(), commit));
+  if (values.report) writeFileSync(join(root, 'docs/chaos-report.md'), report(allResults(), commit, sections()));
   return results.some(({ violations }) => violations.length > 0) ? 1 : 0;
 };
 
@@ -74,6 +78,12 @@ const allResults = (): Result[] =>
       .filter((name) => name.endsWith('.json'))
       .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Result),
   );
+
+/** What the other commands found, as far as they were run here. */
+const sections = (): string[] => [
+  rebootSection(readReboots(reboots)),
+  existsSync(planted) ? plantedReport(JSON.parse(readFileSync(planted, 'utf8')) as PlantedResults) : '',
+];
 
 const sorted = (results: Result[]): Result[] => {
   const order = FAULTS.map(({ name }) => name);

@@ -29,7 +29,8 @@ export const plantedReport = ({ commit, listed, bugs }: PlantedResults): string 
   return `## Planted bugs
 
 **${caught} caught / ${bugs.length} planted**, of ${listed} that are listed in test/chaos/planted-bugs.json, on commit ${commit}. Each was planted alone, in
-a copy, and the named check was run with it and without it. *Caught*: a test failed with it, and not by its time limit, and passes without it.
+a copy, and its check was run without it and with it. *Caught*: it fails with the bug, saying what the bug does,
+and passes without.
 
 | bug | check | verdict |
 | --- | --- | --- |

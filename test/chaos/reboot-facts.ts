@@ -19,7 +19,7 @@ grep -rs '' iscsi core --exclude-dir=statistics --exclude-dir=fabric_statistics 
   --exclude=info --exclude=hba_info --exclude=alias --exclude=members --exclude=dynamic_sessions
 true`;
 
-const DUMP_LIMIT_MS = 180_000;
+const DUMP_LIMIT_MS = 600_000;
 
 export const exportedTargets = async (spindle: SpindleForTests): Promise<ExportedTarget[]> =>
   parseDump((await spindle.lab.exec(DUMP_SCRIPT, { timeoutMs: DUMP_LIMIT_MS })).stdout);
@@ -72,5 +72,8 @@ export const differences = (before: ExportedTarget[], after: ExportedTarget[]): 
 
 const changedLines = (before: string[], after: string[]): string[] => {
   const [had, has] = [new Set(before), new Set(after)];
-  return [...before.filter((line) => !has.has(line)).map((line) => `-${line}`), ...after.filter((line) => !had.has(line)).map((line) => `+${line}`)];
+  return [
+    ...before.filter((line) => !has.has(line)).map((line) => `-${line}`),
+    ...after.filter((line) => !had.has(line)).map((line) => `+${line}`),
+  ];
 };

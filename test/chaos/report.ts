@@ -44,7 +44,8 @@ export const table = (results: Result[]): string => {
   return [line(HEADINGS), line(HEADINGS.map((_, at) => (at === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n');
 };
 
-export const report = (results: Result[], commit: string): string => {
+/** @param sections what else was found, each with its heading; empty ones are left out */
+export const report = (results: Result[], commit: string, sections: string[]): string => {
   const seeds = [...new Set(results.map(({ seed }) => seed))].sort((a, b) => a - b);
   const violations = results.flatMap(({ fault, seed, violations: found }) =>
     found.map(({ kind, what }) => `- \`${fault}\`, seed ${seed}: ${kind}: ${what}`),
@@ -66,5 +67,6 @@ ${table(results)}
 ## Violations
 
 ${violations.length === 0 ? 'None.' : violations.join('\n')}
-`;
+
+${sections.filter((text) => text !== '').join('\n')}`;
 };

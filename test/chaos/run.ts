@@ -87,7 +87,7 @@ const firstAnswers = (operations: Facts['operations'], readyAt: number): number 
   return first.size === 0 ? null : Math.max(...first.values()) - readyAt;
 };
 
-const logIn = async (spindle: SpindleForTests): Promise<string> => {
+export const logIn = async (spindle: SpindleForTests): Promise<string> => {
   const { username, password } = spindle.endpoints;
   for (const until = Date.now() + 20_000; ; await sleep(200)) {
     const answer = await spindle
