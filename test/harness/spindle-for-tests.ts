@@ -133,10 +133,11 @@ export const startSpindleForTests = async (name: string, settings: Record<string
   return Object.defineProperties(add as unknown as SpindleForTests, Object.getOwnPropertyDescriptors(spindle));
 };
 
-/** Statistics count, info shows sessions, control files cannot be read, and the first targetcli sets dbroot. */
-const TREE_SCRIPT = `cd /sys/kernel/config/target && find . -type d -name statistics -prune -o -type d -name fabric_statistics -prune -o -type d -print -o -type l -printf '%p -> %l\\n' -o -type f ! -name info ! -name control ! -name hba_info ! -name dbroot -print | sort | while read -r path; do
-  if [ -f "$path" ] && [ ! -L "$path" ]; then printf '%s: ' "$path"; tr '\\n' ' ' < "$path" 2>/dev/null; echo; else echo "$path"; fi
-done`;
+/** Statistics count, info and an ACL's param show sessions, control files cannot be read, and the first targetcli sets dbroot. */
+const TREE_SCRIPT = `cd /sys/kernel/config/target
+find . -type d \\( -name statistics -o -name fabric_statistics -o -path '*/acls/*/param' \\) -prune -o -type d -print -o -type l -printf '%p -> %l\\n' | sort
+find . -type d \\( -name statistics -o -name fabric_statistics -o -path '*/acls/*/param' \\) -prune -o -type f ! -name info ! -name control ! -name hba_info ! -name dbroot -print0 |
+  xargs -0 grep -sH '' | sort`;
 
 /** Asks until `check` holds; what it last saw stands in the error. */
 export const eventually = async <T>(look: () => Promise<T>, check: (seen: T) => boolean, withinMs = 20_000): Promise<T> => {
