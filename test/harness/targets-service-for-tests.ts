@@ -138,6 +138,7 @@ export class TargetsServiceForTests {
       queued: 0,
       versions: {},
       foreign: [],
+      adoptable: [],
       checks: [],
       saved_config: { state: 'none', at: null, message: null },
       sessions: [],

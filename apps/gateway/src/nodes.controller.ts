@@ -1,5 +1,5 @@
-import { Controller, Get, Patch } from '@nestjs/common';
-import { ListNodes, UpdateNode } from '#contracts';
+import { Controller, Get, Patch, Post } from '@nestjs/common';
+import { AdoptTarget, ListNodes, UpdateNode } from '#contracts';
 import { Exchange, type HttpExchange } from './http-exchange';
 import { NatsClient } from './nats-client';
 
@@ -15,5 +15,10 @@ export class NodesController {
   @Patch(':id')
   update(@Exchange() http: HttpExchange) {
     return this.nats.ask(UpdateNode, http);
+  }
+
+  @Post(':id/adopt')
+  adopt(@Exchange() http: HttpExchange) {
+    return this.nats.ask(AdoptTarget, http);
   }
 }

@@ -127,4 +127,5 @@ test('a target that nobody wishes for is told if the kernel shows it, whatever i
   ]);
   scan.applied(id(2));
   expect(ids()).toEqual([id(1)]);
+  expect([1, 2, 3, 4].map((n) => scan.isWished(id(n)))).toEqual([false, true, false, true]);
 });

@@ -62,6 +62,10 @@ export class DriftScan {
     targetIds.forEach((id) => this.look(id));
   }
 
+  isWished(targetId: string): boolean {
+    return !this.unwished.has(targetId);
+  }
+
   /** A wish for it came, and it may have been changed just now. */
   applied(targetId: string): void {
     this.unwished.delete(targetId);

@@ -2,16 +2,19 @@ import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import {
   InspectImageRequest,
+  InspectTargetRequest,
   NodeStatusRequest,
   TargetWish,
   parseInput,
   type ApplyReply,
   type InspectImageReply,
+  type InspectTargetReply,
   type NodeStatusReply,
 } from '#contracts';
 import type { RequestContext } from '#messaging';
 import { crashPoint } from '#runtime';
 import { inspectImage } from './inspect-image';
+import { inspectTarget } from './inspect-target';
 import { NodeParts } from './node-parts';
 import { targetStatus } from './target-status';
 
@@ -34,5 +37,10 @@ export class NodeMessages {
   @MessagePattern('storage-node.{node_id}.inspect-image')
   inspectImage(@Payload() body: unknown): InspectImageReply {
     return inspectImage(this.parts.adapter.settings.imageRoot, parseInput(InspectImageRequest, body).file);
+  }
+
+  @MessagePattern('storage-node.{node_id}.inspect-target')
+  inspectTarget(@Payload() body: unknown): InspectTargetReply {
+    return inspectTarget(parseInput(InspectTargetRequest, body).iqn, this.parts.adapter, this.parts.journal);
   }
 }

@@ -7,6 +7,7 @@ import type { Settings } from './config';
 import type { DriftScan } from './drift-scan';
 import type { Journal } from './journal';
 import type { ConfigfsTree } from './lio/configfs';
+import { isNamedAsOurs } from './lio/target-names';
 import type { TargetcliLease } from './lio/targetcli-lease';
 import type { NodeLease } from './node-lease';
 import type { NodeQueue } from './node-queue';
@@ -14,6 +15,7 @@ import type { ConfigSaver } from './save-config';
 import { writeInstances } from './state-folder';
 
 const MAX_FOREIGN = 100;
+const MAX_ADOPTABLE = 100;
 const CHECK_EVERY_MS = 10_000;
 const SETTLE_MS = 50;
 /** Targets read before other work gets a turn: a thousand of them take some tens of milliseconds. */
@@ -160,12 +162,21 @@ export class NodeReporter {
           .filter(({ plugin, name }) => plugin !== 'fileio' || !journal.ownsBackstore(name))
           .map(({ name }) => ({ kind: 'backstore' as const, name })),
       ].slice(0, MAX_FOREIGN),
+      adoptable: names.filter((iqn) => this.nobodyWishes(iqn)).slice(0, MAX_ADOPTABLE),
       checks: this.checks,
       saved_config: saver.state,
       sessions: await this.sessions(names),
       drifted: scan.drifted(),
       drift_policy: settings.DRIFT_POLICY,
     };
+  }
+
+  /** Of a name of ours: the journal was lost, or the database that has the wish was. */
+  private nobodyWishes(iqn: string): boolean {
+    const { settings, journal, scan } = this.parts;
+    if (!isNamedAsOurs(iqn, settings.ISCSI_TARGET_PREFIX)) return false;
+    const entry = journal.byName(iqn);
+    return !entry || entry.phase === 'absent' || !scan.isWished(entry.wish.target_id);
   }
 
   private async sessions(names: string[]): Promise<NodeReport['sessions']> {

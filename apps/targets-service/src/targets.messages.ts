@@ -8,6 +8,7 @@ import { LoginLocks } from './access/login-locks';
 import { Parts } from './parts';
 import { nodeWishes } from './reconcile/node-wishes';
 import { recordReport } from './reconcile/node-presence';
+import { adoptTarget } from './targets/adopt-target';
 import { createTarget } from './targets/create-target';
 import { deleteTarget } from './targets/delete-target';
 import { getTarget, getTargetByMachine } from './targets/get-target';
@@ -69,6 +70,11 @@ export class TargetsMessages {
   @MessagePattern(contract.GetTargetByMachine.subject)
   getTargetByMachine(@Payload() body: unknown, @Ctx() context: RequestContext) {
     return this.door.admit(contract.GetTargetByMachine, body, context, (input) => getTargetByMachine(this.parts, input));
+  }
+
+  @MessagePattern(contract.AdoptTarget.subject)
+  adoptTarget(@Payload() body: unknown, @Ctx() context: RequestContext) {
+    return this.door.admit(contract.AdoptTarget, body, context, (input, caller) => adoptTarget(this.parts, input, caller));
   }
 
   @MessagePattern('storage-node.*.report')

@@ -16,7 +16,7 @@ const requestHeaders = {
   properties: {
     Authorization: text('`Bearer TOKEN`; auth.login alone needs none.'),
     'X-Request-Id': text('Id for this request, 1 to 64 of A-Z a-z 0-9 . _ : -; otherwise one is made.'),
-    Prefer: text('`wait=N`: how many seconds, at most 25, create, delete and restart wait for the operation to end.'),
+    Prefer: text('`wait=N`: how many seconds, at most 25, create, delete, restart and adopt wait for the operation to end.'),
     'Idempotency-Key': text(
       '1 to 128 printable ASCII characters, new for each command: the same command sent again with it gets the stored answer, or goes on with what was begun.',
     ),

@@ -90,6 +90,11 @@ export const ERROR_CODES = {
   TARGET_IN_USE: { status: 409, title: 'An initiator is logged in', advice: 'Shut the machine down, or ask again without if_idle.' },
   TARGET_DELETED: { status: 409, title: 'The target was deleted', advice: 'Create a new target.' },
   OPERATION_IN_PROGRESS: { status: 409, title: 'Another operation is running', advice: 'Wait until operation is null.', retryable: true },
+  NOT_ADOPTABLE: {
+    status: 409,
+    title: 'The target cannot be adopted',
+    advice: 'Mend what is named and ask again, or leave it: nothing was touched.',
+  },
   IDEMPOTENCY_KEY_RUNNING: {
     status: 409,
     title: 'The command with this Idempotency-Key is still running',

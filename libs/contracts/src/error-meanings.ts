@@ -43,6 +43,8 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   TARGET_IN_USE: 'The command said `if_idle`, and an initiator was logged in. Nothing was changed.',
   TARGET_DELETED: 'The target was deleted, and a deleted target is not brought back.',
   OPERATION_IN_PROGRESS: 'A create, restart, delete or repair of this target is still running.',
+  NOT_ADOPTABLE:
+    'The target is not, or not exactly, what Spindle would have made for a registered machine and image that are free: `detail` says in what.',
   IDEMPOTENCY_KEY_RUNNING: 'The same command with the same Idempotency-Key is being worked on right now.',
   IMAGE_IN_USE: 'A live target exports the image in a way that excludes what was asked; `resource_id`, where given, is that target.',
   MACHINE_IN_USE: 'The machine has a live target or an open boot session.',

@@ -81,6 +81,12 @@ export const EXAMPLES = {
     running: { ...active, status: 'PENDING', operation: 'restart', generation: 2 },
     refusal: 'OPERATION_IN_PROGRESS',
   },
+  'nodes.adopt': {
+    input: { id: 'node-1', iqn },
+    output: { ...active, session_id: null },
+    running: { ...pending, session_id: null },
+    refusal: 'NOT_ADOPTABLE',
+  },
   ...INVENTORY_EXAMPLES,
 } as const satisfies Record<Action, Example>;
 

@@ -26,7 +26,17 @@ export {
   Time,
   coded,
 } from './names';
-export { UpdateNode, ForeignObject, ListNodes, NodeCheck, NodeListResponse, NodeResponse, NodeStatus, SaveState } from './nodes';
+export {
+  AdoptTarget,
+  UpdateNode,
+  ForeignObject,
+  ListNodes,
+  NodeCheck,
+  NodeListResponse,
+  NodeResponse,
+  NodeStatus,
+  SaveState,
+} from './nodes';
 export { PERMISSIONS, mayDo } from './permissions';
 export { FieldError, Problem, Refused, type RefusedDetails } from './refused';
 export { MAX_BODY_BYTES, parseInput, type HttpRoute, type InputOf, type OutputOf, type RequestContract } from './request';
@@ -38,6 +48,9 @@ export {
   DiskWish,
   InspectImageReply,
   InspectImageRequest,
+  InspectTargetReply,
+  InspectTargetRequest,
+  InspectedTarget,
   NodeReport,
   NodeReportReply,
   NodeStatusReply,

@@ -66,6 +66,7 @@ const node: NodeResponse = {
   versions: { kernel: '6.1.0', targetcli: '2.1.53', executor: '0.1.0' },
   message: null,
   foreign: [],
+  adoptable: [],
   checks: [{ name: 'image-root', ok: true, detail: 'The image folder is there.', fix: null }],
   saved_config: { state: 'saved', at: '2026-01-15T08:30:02.000Z', message: null },
   cordoned: false,

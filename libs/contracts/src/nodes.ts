@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { listOf, page } from './lists';
-import { NodeId, Portal, Time, coded } from './names';
+import { Iqn, NodeId, Portal, Time, coded } from './names';
 import { request } from './request';
+import { TargetResponse } from './targets';
 
 export const NodeStatus = z.enum(['online', 'offline', 'wedged']).meta({ id: 'NodeStatus' });
 
@@ -33,6 +34,11 @@ export const NodeResponse = z
     versions: z.record(z.string(), z.string()).describe('Kernel, targetcli and executor.'),
     message: z.string().nullable().describe('Why the node is wedged or busy.'),
     foreign: z.array(ForeignObject).describe('Objects that are not ours: reported, never touched. At most 100.'),
+    adoptable: z
+      .array(z.string())
+      .describe(
+        'Targets that the kernel shows under names of ours and that this node is not asked to have, as after an older backup was restored: nodes.adopt may take them over. At most 100.',
+      ),
     checks: z.array(NodeCheck),
     saved_config: SaveState,
     cordoned: z.boolean().describe('Gets no new targets.'),
@@ -48,6 +54,16 @@ export const UpdateNode = request({
   output: NodeResponse,
   http: { method: 'PATCH', path: '/nodes/{id}', success: [200] },
   errors: ['NODE_NOT_FOUND'],
+});
+
+export const AdoptTarget = request({
+  subject: 'nodes.adopt',
+  kind: 'command',
+  summary: 'Take over a target that a storage node shows and no record knows; whoever is logged in stays so',
+  input: z.strictObject({ id: NodeId, iqn: Iqn.describe('The target, as `adoptable` of the node names it.') }),
+  output: TargetResponse,
+  http: { method: 'POST', path: '/nodes/{id}/adopt', success: [200, 202] },
+  errors: ['NODE_NOT_FOUND', 'NOT_ADOPTABLE', 'TARGET_DELETED', 'INVALID_IQN', 'NODE_OFFLINE'],
 });
 
 export const ListNodes = request({

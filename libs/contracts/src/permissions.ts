@@ -41,6 +41,7 @@ export const PERMISSIONS: Record<Action | 'events.stream', readonly Role[] | 'pu
   'users.delete': admins,
   'nodes.list': everyone,
   'nodes.update': admins,
+  'nodes.adopt': admins,
   'audit.search': auditors,
   'events.stream': everyone,
 };

@@ -1,7 +1,7 @@
 import { SearchAudit } from './audit';
 import { CreateImage, DeleteImage, GetImage, ListImages, UpdateImage } from './images';
 import { CreateMachine, DeleteMachine, GetMachine, ListMachines, UpdateMachine } from './machines';
-import { ListNodes, UpdateNode } from './nodes';
+import { AdoptTarget, ListNodes, UpdateNode } from './nodes';
 import { CreateSession, DeleteSession, GetSession, ListSessions, UpdateSession } from './sessions';
 import { CreateTarget, DeleteTarget, GetTarget, GetTargetByMachine, GetTargetStatus, ListTargets, RestartTarget } from './targets';
 import { CreateUser, DeleteUser, GetUser, ListUsers, Login, UpdateUser } from './users';
@@ -41,6 +41,7 @@ export const REQUESTS = [
   DeleteUser,
   ListNodes,
   UpdateNode,
+  AdoptTarget,
   SearchAudit,
 ] as const;
 

@@ -4,7 +4,7 @@ import { ForeignObject, NodeCheck, SaveState } from './nodes';
 import { Drift, LiveTarget } from './targets';
 
 /** Internal requests between targets-service and the executors: `storage-node.<node id>.<verb>`. Not for other clients. */
-export type NodeVerb = 'apply' | 'status' | 'inspect-image' | 'report' | 'wishes';
+export type NodeVerb = 'apply' | 'status' | 'inspect-image' | 'inspect-target' | 'report' | 'wishes';
 
 export const nodeSubject = (nodeId: string, verb: NodeVerb): string => `storage-node.${nodeId}.${verb}`;
 
@@ -29,7 +29,7 @@ export const TargetWish = z.object({
   confirmed: z
     .boolean()
     .default(false)
-    .describe('The node once confirmed this target: what has its names is ours even if the journal was lost.'),
+    .describe('The node once confirmed this target, or an admin adopted it: what has its names is ours even if the journal was lost.'),
 });
 
 /**
@@ -51,6 +51,34 @@ export const InspectImageRequest = z.object({ file: ImageFile });
 export const InspectImageReply = z.object({
   result: z.enum(['ok', 'missing', 'not-a-file', 'empty']),
   size_bytes: z.int().describe('Bytes; 0 unless ok.'),
+});
+
+/** What the kernel shows of one target, whoever made it, as far as it tells whether it may be adopted. */
+export const InspectedTarget = z.object({
+  other_tpgs: z.array(z.int()).describe('Tags of TPGs beside 1.'),
+  portal_is_ours: z.boolean().describe('It listens where targets of this node do, and nowhere else.'),
+  luns: z.array(
+    z.object({
+      lun: z.int(),
+      backstore: z.string().nullable(),
+      file: z.string().nullable().describe('Name under IMAGE_ROOT, null for anything that is not a fileio backstore on a file there.'),
+      size_bytes: z.int().nullable(),
+      serial: z.string().nullable(),
+      made_as_ours: z.boolean().describe('Write mode and cache are as we set them; they cannot be changed under a LUN.'),
+    }),
+  ),
+  acls: z.array(
+    z.object({
+      initiator_iqn: z.string(),
+      luns: z.array(z.object({ lun: z.int(), tpg_lun: z.int().nullable(), read_only: z.boolean() })),
+    }),
+  ),
+});
+
+export const InspectTargetRequest = z.object({ iqn: Iqn });
+export const InspectTargetReply = z.object({
+  target: InspectedTarget.nullable().describe('Null when the kernel shows none.'),
+  generation: z.int().describe('The newest that the journal has of it; 0 for none.'),
 });
 
 /**
@@ -85,6 +113,10 @@ export const NodeReport = z.object({
   queued: z.int().describe('Wishes waiting for their turn.'),
   versions: z.record(z.string(), z.string()),
   foreign: z.array(ForeignObject),
+  adoptable: z
+    .array(z.string())
+    .default([])
+    .describe('Targets under names of ours that the whole wish or the journal does not name. At most 100.'),
   checks: z.array(NodeCheck),
   saved_config: SaveState,
   sessions: z
@@ -108,6 +140,8 @@ export type TargetWish = z.infer<typeof TargetWish>;
 export type ApplyReply = z.infer<typeof ApplyReply>;
 export type NodeStatusReply = z.infer<typeof NodeStatusReply>;
 export type InspectImageReply = z.infer<typeof InspectImageReply>;
+export type InspectedTarget = z.infer<typeof InspectedTarget>;
+export type InspectTargetReply = z.infer<typeof InspectTargetReply>;
 export type NodeReport = z.infer<typeof NodeReport>;
 export type NodeReportReply = z.infer<typeof NodeReportReply>;
 export type WishesReply = z.infer<typeof WishesReply>;

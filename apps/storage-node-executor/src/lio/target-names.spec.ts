@@ -2,9 +2,11 @@ import fc from 'fast-check';
 import {
   backstoreName,
   backstoreToken,
+  fileUnder,
   imagePath,
   imageRoot,
   iqnToken,
+  isNamedAsOurs,
   machineNames,
   portalFolder,
   portalOfFolder,
@@ -103,4 +105,23 @@ test('a machine’s names are made of its id under the prefix', () => {
     iqn: 'iqn.2025-01.io.spindle:pc-7',
     initiatorIqn: 'iqn.2025-01.io.spindle:m-pc-7',
   });
+});
+
+test.each([
+  ['/images/a.img', 'a.img'],
+  ['/images/sub/a.img', null],
+  ['/images2/a.img', null],
+  ['/images/.hidden', null],
+  ['/images/', null],
+  ['/dev/sda', null],
+])('of the path %s only the name of an image file is told', (path, file) => {
+  expect(fileUnder('/images/', path)).toBe(file);
+});
+
+test('a target is named as ours by the whole prefix and a UUID', () => {
+  const prefix = 'iqn.2025-01.io.spindle';
+  const id = '018f3a5e-0000-7000-8000-000000000001';
+
+  expect(isNamedAsOurs(`${prefix}:${id}`, prefix)).toBe(true);
+  for (const iqn of [`${prefix}:m-1`, `${prefix}2:${id}`, `${prefix}:${id}:x`, id, prefix]) expect(isNamedAsOurs(iqn, prefix)).toBe(false);
 });

@@ -13,6 +13,7 @@ const MAX_PATH_BYTES = 250;
 /** No comma, which ends `fd_dev_name=`; no colon, which rtslib splits the kernel's answer at (rtslib_fb/tcm.py, `_parse_info`). */
 const IMAGE_ROOT_PATTERN = /^\/[A-Za-z0-9_./-]{1,120}$/;
 const BACKSTORE_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+const IMAGE_FILE = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/;
 const UUID_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** A value that must not reach targetcli. It is refused, never escaped: configshell has no quoting. */
@@ -40,6 +41,10 @@ export const iqnToken = (iqn: string): string => {
   return checked('an IQN', iqn, IQN_PATTERN);
 };
 
+/** Named as targets-service names targets. It is no proof that we made it. */
+export const isNamedAsOurs = (iqn: string, prefix: string): boolean =>
+  iqn.startsWith(`${prefix}:`) && UUID_PATTERN.test(iqn.slice(prefix.length + 1));
+
 /** A backstore is named after its disk, so that a wish finds it without a look-up. */
 export const backstoreName = (diskId: string): string => `spindle-${checked('a disk id', diskId, UUID_PATTERN)}`;
 
@@ -60,9 +65,16 @@ export const imageRoot = (path: string): string => checked('IMAGE_ROOT', path, I
 
 /** @throws UnsafeName when the path is longer than the kernel keeps. */
 export const imagePath = (root: string, file: string): string => {
-  const path = `${imageRoot(root)}/${checked('an image file', file, /^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$/)}`;
+  const path = `${imageRoot(root)}/${checked('an image file', file, IMAGE_FILE)}`;
   if (Buffer.byteLength(path) > MAX_PATH_BYTES) throw new UnsafeName('an image path');
   return path;
+};
+
+/** The other way round: the image file that a path is, null for a path that is none of ours. */
+export const fileUnder = (root: string, path: string): string | null => {
+  const folder = `${imageRoot(root)}/`;
+  const file = path.slice(folder.length);
+  return path.startsWith(folder) && IMAGE_FILE.test(file) ? file : null;
 };
 
 /**

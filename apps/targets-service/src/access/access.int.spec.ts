@@ -30,7 +30,7 @@ describe('access', () => {
     }
 
     expect(unexpected).toEqual([]);
-    expect(cells).toBe(4 * 29);
+    expect(cells).toBe(4 * 30);
   });
 
   it('a name is locked for the source that guesses, not for others, and whether it exists does not show', async () => {

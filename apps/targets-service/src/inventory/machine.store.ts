@@ -9,6 +9,9 @@ export const findMachine = (tx: EntityManager, id: string): Promise<Machine | nu
 export const lockMachine = (tx: EntityManager, id: string): Promise<Machine | null> =>
   tx.findOne(Machine, { where: { id, deleted_at: IsNull() }, lock: { mode: 'pessimistic_write' } });
 
+export const lockMachineOfInitiator = (tx: EntityManager, initiatorIqn: string): Promise<Machine | null> =>
+  tx.findOne(Machine, { where: { initiator_iqn: initiatorIqn, deleted_at: IsNull() }, lock: { mode: 'pessimistic_write' } });
+
 export const insertMachine = (tx: EntityManager, machine: Machine): Promise<unknown> => tx.insert(Machine, machine);
 
 export const updateMachine = (tx: EntityManager, { id, ...columns }: Machine): Promise<unknown> => tx.update(Machine, { id }, columns);

@@ -57,6 +57,8 @@ export const presentNode = (node: StorageNode): NodeResponse => ({
   versions: node.report.versions,
   message: node.report.message,
   foreign: node.report.foreign,
+  // a report from before this field, of a node that has been silent since
+  adoptable: node.report.adoptable ?? [],
   checks: node.report.checks,
   saved_config: node.report.saved_config,
   cordoned: node.cordoned,

@@ -77,8 +77,15 @@ const sendWishes = async (parts: Parts, target: Target): Promise<Result> => {
   return { certain: true, on: 'node-done', error: null, disconnected };
 };
 
-/** A node that could not delete still has the target, and one that could not repair has it still: only another try ends that. */
-const mustSucceed = (target: Target, wish: TargetWish): boolean => wish.state === 'absent' || target.operation === 'repair';
+/**
+ * A node that could not delete still has the target, and one that could not repair has it still, adopted or not: only another try
+ * ends that.
+ */
+const mustSucceed = (target: Target, wish: TargetWish): boolean =>
+  wish.state === 'absent' || target.operation === 'repair' || isAdoption(target);
+
+/** A create of what was there before: its node would not be clean after a failure. */
+const isAdoption = ({ operation, confirmed }: Target): boolean => operation === 'create' && confirmed;
 
 const errorOf = (code: ErrorCode, step: string, hint?: string): LastError => {
   const facts = errorFacts(code in ERROR_CODES ? code : 'INTERNAL');

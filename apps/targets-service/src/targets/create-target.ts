@@ -5,19 +5,18 @@ import { crashPoint, newId } from '#runtime';
 import type { Caller } from '../access/caller';
 import type { Image } from '../inventory/image.entity';
 import { lockImage } from '../inventory/image.store';
-import type { Machine } from '../inventory/machine.entity';
 import { lockMachine } from '../inventory/machine.store';
-import { findSession } from '../inventory/session.store';
+import type { StorageNode } from '../inventory/node.entity';
 import { nodesWithImage } from '../inventory/node.store';
+import { findSession } from '../inventory/session.store';
 import type { Parts } from '../parts';
+import { BOOT_LUN } from './adoption';
 import { addTarget } from './change-target';
-import { Target } from './target.entity';
+import { newTarget } from './new-target';
+import type { Target } from './target.entity';
 import { findExportInTheWay, findLiveTargetOfMachine } from './target.store';
 
 type Input = InputOf<typeof CreateTarget>;
-
-/** LUN 0 only: it is what firmware boots from. */
-const BOOT_LUN = 0;
 
 /**
  * Records the wish for a target and has the storage node make it.
@@ -41,7 +40,19 @@ const recordWish = async (tx: EntityManager, prefix: string, input: Input, calle
   if (!image) throw new Refused('IMAGE_NOT_FOUND');
   const readOnly = await exportMode(tx, image, input.read_only);
   if (input.session_id) await checkSession(tx, input.session_id, machine.id);
-  return addTarget(tx, await newTarget(tx, prefix, input, machine, image, readOnly, caller), { ...caller, action: 'targets.create' });
+  const node = await chooseNode(tx, image, readOnly);
+  const id = newId();
+  const decided = {
+    id,
+    iqn: `${prefix}:${id}`,
+    generation: 1,
+    session_id: input.session_id ?? null,
+    initiator_iqn: input.initiator_iqn ?? machine.initiator_iqn,
+    lun: BOOT_LUN,
+    read_only: readOnly,
+    confirmed: false,
+  };
+  return addTarget(tx, newTarget(decided, machine, image, node, caller), { ...caller, action: 'targets.create' });
 };
 
 /** A writable export excludes every other one of the image; the lock on its row keeps two from being granted at once. */
@@ -61,50 +72,9 @@ const checkSession = async (tx: EntityManager, id: string, machineId: string): P
   if (session.ended_at) throw new Refused('SESSION_ENDED');
 };
 
-const newTarget = async (
-  tx: EntityManager,
-  prefix: string,
-  input: Input,
-  machine: Machine,
-  image: Image,
-  readOnly: boolean,
-  caller: Caller,
-): Promise<Target> => {
+const chooseNode = async (tx: EntityManager, image: Image, readOnly: boolean): Promise<StorageNode> => {
   const [node] = await nodesWithImage(tx, image.id, readOnly);
   if (!node) throw new Refused('NO_NODE');
   if (node.cordoned) throw new Refused('NODE_CORDONED');
-  const id = newId();
-  const now = new Date();
-  return Object.assign(new Target(), {
-    id,
-    iqn: `${prefix}:${id}`,
-    status: 'PENDING',
-    operation: 'create',
-    generation: 1,
-    machine_id: machine.id,
-    image_id: image.id,
-    session_id: input.session_id ?? null,
-    node_id: node.id,
-    initiator_iqn: input.initiator_iqn ?? machine.initiator_iqn,
-    portal_address: node.portal_address,
-    portal_port: node.portal_port,
-    lun: BOOT_LUN,
-    read_only: readOnly,
-    disk_id: image.id,
-    image_file: image.file,
-    size_bytes: image.size_bytes,
-    created_by: caller.actor,
-    created_at: now,
-    updated_at: now,
-    deleted_at: null,
-    last_error: null,
-    drift: null,
-    confirmed: false,
-    disconnected: null,
-    if_idle: false,
-    operation_by: caller.actor,
-    operation_request_id: caller.requestId,
-    attempts: 0,
-    next_attempt_at: now,
-  } satisfies Omit<Target, 'version'>);
+  return node;
 };

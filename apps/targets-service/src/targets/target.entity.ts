@@ -32,7 +32,7 @@ export class Target {
   @Column('jsonb', { nullable: true }) last_error: LastError | null;
   /** Where the kernel was last seen to differ from the wish; null when it does not. */
   @Column('jsonb', { nullable: true }) drift: Drift[] | null;
-  /** The node once confirmed it: objects with its names are ours. */
+  /** The node once confirmed it, or it was adopted: objects with its names are ours. */
   @Column('boolean') confirmed: boolean;
   @Column('integer', { nullable: true }) disconnected: number | null;
   @Column('boolean') if_idle: boolean;
