@@ -23,6 +23,7 @@ export interface Reboot extends Differences {
 /** All is as before. */
 export const isWhole = (result: Reboot): boolean =>
   result.backSeconds !== null &&
+  result.enabled === result.targets &&
   result.active === result.targets &&
   [result.missing, result.extra, result.serials, result.values, result.outside].every(({ length }) => length === 0);
 
