@@ -6,7 +6,7 @@ const SPEC = '\\.spec\\.ts$';
 const PURE = [
   '^apps/targets-service/src/targets/(target-lifecycle|adoption)\\.ts$',
   '^apps/storage-node-executor/src/(plan-target|target-drift)\\.ts$',
-  '^apps/storage-node-executor/src/lio/(target-names|target-state|targetcli-errors)\\.ts$',
+  '^apps/storage-node-executor/src/lio/(target-names|target-state|targetcli-errors|wished-values)\\.ts$',
   '^apps/audit-service/src/(subjects-of|merkle)\\.ts$',
   '^libs/contracts/src/permissions\\.ts$',
 ];

@@ -1,6 +1,6 @@
 import type { Step } from '../../apps/storage-node-executor/src/plan-target';
 import type { Seen, SeenBackstore, SeenTarget } from '../../apps/storage-node-executor/src/lio/target-state';
-import { TPG_ATTRIBUTES } from '../../apps/storage-node-executor/src/lio/target-state';
+import { QUEUE_DEPTH, TPG_ATTRIBUTES } from '../../apps/storage-node-executor/src/lio/wished-values';
 
 /** What LIO's configfs does at each step, as far as the plans look at it. A model: the storage lab has the real one. */
 export class KernelModel {
@@ -38,10 +38,12 @@ export class KernelModel {
           name: step.backstore,
           configured: true,
           file: step.file,
+          udevPath: step.file,
           sizeBytes: 4096,
           writeThrough: true,
           serial: step.serial,
           attributes: { emulate_write_cache: '1' },
+          accessState: '0',
           exported: false,
         });
         break;
@@ -51,9 +53,11 @@ export class KernelModel {
       case 'create-target':
         this.targets.set(step.iqn, {
           iqn: step.iqn,
+          hasTpg: true,
           enabled: false,
           // as the kernel makes them: anybody may try
-          attributes: { ...TPG_ATTRIBUTES, generate_node_acls: '1' },
+          attributes: { ...TPG_ATTRIBUTES.set, generate_node_acls: '1' },
+          parameters: {},
           portals: [],
           luns: [],
           acls: [],
@@ -65,10 +69,10 @@ export class KernelModel {
         Object.assign(target.attributes, step.attributes);
         break;
       case 'create-lun':
-        target.luns.push({ lun: step.lun, backstore: step.backstore });
+        target.luns.push({ lun: step.lun, backstore: step.backstore, path: null });
         break;
       case 'create-acl':
-        target.acls.push({ initiatorIqn: step.initiatorIqn, attributes: {}, luns: [] });
+        target.acls.push({ initiatorIqn: step.initiatorIqn, attributes: {}, queueDepth: QUEUE_DEPTH, tag: null, secrets: [], luns: [] });
         break;
       case 'map-lun':
         target.acls

@@ -129,6 +129,7 @@ export class TargetsServiceForTests {
       connection: 1,
       previous_instances: [],
       drifted: [],
+      drift_known: true,
       drift_policy: 'repair',
       name: node_id,
       status: 'online',

@@ -84,6 +84,7 @@ const KINDS: [string, () => Promise<unknown>, string[]][] = [
     },
     [
       'different backing file',
+      'different udev path',
       'different unit serial',
       'different write mode',
       'different backstore attribute emulate_write_cache',

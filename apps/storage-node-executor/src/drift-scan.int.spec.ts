@@ -67,8 +67,10 @@ test('all targets are looked at in one period, and a report names a hundred', as
   for (let n = 1; n <= 300; n++) present(n);
 
   scan.start();
-  await sleep(2 * PERIOD_MS);
+  const before = scan.known;
+  await sleep(3 * PERIOD_MS);
 
+  expect([before, scan.known]).toEqual([false, true]);
   expect(scan.size).toBe(300);
   expect(scan.drifted()).toHaveLength(100);
   expect(scan.drifted()[0]?.drift.map(({ kind, what }) => `${kind} ${what}`)).toEqual(['missing backstore', 'missing target']);
@@ -84,9 +86,11 @@ test('what is queued or at work, or begun and not settled, is neither looked at 
   scan.start();
   await sleep(2 * PERIOD_MS);
   expect(ids()).toEqual([id(1)]);
+  expect(scan.known).toBe(false);
   busy.clear();
 
   expect(ids().sort()).toEqual([id(1), id(3)]);
+  expect(scan.known).toBe(true);
 });
 
 test('it tells when drift comes and when it goes, and not in between', () => {

@@ -24,6 +24,7 @@ export class DriftScan {
   /** Left of the present round. */
   private toLook: string[] = [];
   private roundBegan = -Infinity;
+  private allSeen = false;
   private perTick = 1;
   private unwished = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
@@ -50,6 +51,11 @@ export class DriftScan {
   /** What differs now, as a report tells it. */
   drifted(): Drifted[] {
     return [...this.found.values()].filter(({ target_id }) => !this.isBusy(target_id)).slice(0, MAX_DRIFTED);
+  }
+
+  /** Whether what is not drifted is known to be as wished. */
+  get known(): boolean {
+    return this.allSeen && ![...this.found.keys()].some((id) => this.isBusy(id));
   }
 
   get size(): number {
@@ -85,6 +91,7 @@ export class DriftScan {
   private slice(): void {
     const now = performance.now();
     if (this.toLook.length === 0) {
+      this.allSeen = this.roundBegan !== -Infinity;
       if (now - this.roundBegan < this.periodMs) return;
       this.roundBegan = now;
       this.toLook = this.round();

@@ -1,7 +1,8 @@
 import type { InspectTargetReply, InspectedTarget } from '#contracts';
 import type { Journal } from './journal';
 import { fileUnder } from './lio/target-names';
-import { BACKSTORE_ATTRIBUTES, type SeenTarget } from './lio/target-state';
+import type { SeenTarget } from './lio/target-state';
+import { BACKSTORE_ATTRIBUTES } from './lio/wished-values';
 import type { TargetcliAdapter } from './lio/targetcli.adapter';
 
 type InspectedLun = InspectedTarget['luns'][number];
@@ -35,6 +36,6 @@ const describeLun = (lun: number, name: string | null, { tree, settings }: Targe
     file: seen.file === null ? null : fileUnder(settings.imageRoot, seen.file),
     size_bytes: seen.sizeBytes,
     serial: seen.serial,
-    made_as_ours: seen.writeThrough && Object.entries(BACKSTORE_ATTRIBUTES).every(([key, value]) => seen.attributes[key] === value),
+    made_as_ours: seen.writeThrough && Object.entries(BACKSTORE_ATTRIBUTES.set).every(([key, value]) => seen.attributes[key] === value),
   };
 };

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { ACL_ATTRIBUTES, TPG_ATTRIBUTES, type DesiredTarget, type Seen, type SeenTarget } from './lio/target-state';
+import type { DesiredTarget, Seen, SeenAcl, SeenTarget } from './lio/target-state';
+import { ACL_ATTRIBUTES, BACKSTORE_ATTRIBUTES, TPG_ATTRIBUTES, TPG_PARAMETERS, type WishedValues } from './lio/wished-values';
 import { mustBeRemade, planAbsent, planPresent, undoSteps, type PlannedStep, type Step } from './plan-target';
 import { driftFrom } from './target-drift';
 
@@ -20,12 +21,29 @@ const desired: DesiredTarget = {
   serial: 'd',
 };
 
-const DEFAULTS = { ...TPG_ATTRIBUTES, demo_mode_discovery: '1' };
+const DEFAULTS = { ...TPG_ATTRIBUTES.set, ...TPG_ATTRIBUTES.kept, demo_mode_discovery: '1' };
 
 const withTarget = (model: Model, change: (target: SeenTarget) => SeenTarget): Model => {
   if (!model.target) throw new Error('no such target');
+  if (!model.target.hasTpg) throw new Error('no such TPG');
   return { ...model, target: change(model.target) };
 };
+
+/** One with a tag is not found by its name. */
+const withAcl = (model: Model, initiatorIqn: string, change: (acl: SeenAcl) => SeenAcl): Model =>
+  withTarget(model, (target) => {
+    if (!target.acls.some((acl) => acl.initiatorIqn === initiatorIqn && acl.tag === null)) throw new Error('no such ACL');
+    return { ...target, acls: target.acls.map((acl) => (acl.initiatorIqn === initiatorIqn ? change(acl) : acl)) };
+  });
+
+const newAcl = (initiatorIqn: string, queueDepth: string): SeenAcl => ({
+  initiatorIqn,
+  attributes: ACL_ATTRIBUTES.kept,
+  queueDepth,
+  tag: null,
+  secrets: [],
+  luns: [],
+});
 
 const updateExported = (model: Model): Model => {
   const shown = model.others > 0 || (model.target?.luns.some(({ backstore }) => backstore === desired.backstore) ?? false);
@@ -43,32 +61,50 @@ const run = (model: Model, step: Step): Model => {
           name: step.backstore,
           configured: true,
           file: step.file,
+          udevPath: step.file,
           sizeBytes: desired.sizeBytes,
           writeThrough: true,
           serial: step.serial,
-          attributes: { emulate_write_cache: '0' },
+          attributes: { ...BACKSTORE_ATTRIBUTES.kept, emulate_write_cache: '1' },
+          accessState: '0',
           exported: false,
         },
       };
     case 'set-backstore-attributes':
       if (!model.backstore) throw new Error('no such backstore');
+      if ('block_size' in step.attributes && model.backstore.exported) throw new Error('exported');
       return { ...model, backstore: { ...model.backstore, attributes: { ...model.backstore.attributes, ...step.attributes } } };
+    case 'set-access-state':
+      return { ...model, backstore: { ...model.backstore!, accessState: step.state } };
     case 'delete-unused-backstore':
       return model.backstore?.exported ? model : { ...model, backstore: null };
     case 'create-target':
       if (model.target) throw new Error('exists');
       return {
         ...model,
-        target: { iqn: step.iqn, enabled: false, attributes: DEFAULTS, portals: [], luns: [], acls: [], sessions: [], otherTpgs: [] },
+        target: {
+          iqn: step.iqn,
+          hasTpg: true,
+          enabled: false,
+          attributes: DEFAULTS,
+          parameters: TPG_PARAMETERS.kept,
+          portals: [],
+          luns: [],
+          acls: [],
+          sessions: [],
+          otherTpgs: [],
+        },
       };
     case 'delete-target':
       return { ...model, target: null };
     case 'set-tpg-attributes':
       return withTarget(model, (target) => ({ ...target, attributes: { ...target.attributes, ...step.attributes } }));
+    case 'set-tpg-parameters':
+      return withTarget(model, (target) => ({ ...target, parameters: { ...target.parameters, ...step.parameters } }));
     case 'create-lun':
       return withTarget(model, (target) => {
         if (!model.backstore || target.luns.some(({ lun }) => lun === step.lun)) throw new Error('refused');
-        return { ...target, luns: [...target.luns, { lun: step.lun, backstore: step.backstore }] };
+        return { ...target, luns: [...target.luns, { lun: step.lun, backstore: step.backstore, path: null }] };
       });
     case 'delete-lun':
       return withTarget(model, (target) => ({
@@ -79,14 +115,16 @@ const run = (model: Model, step: Step): Model => {
     case 'create-acl':
       return withTarget(model, (target) => ({
         ...target,
-        acls: [...target.acls, { initiatorIqn: step.initiatorIqn, attributes: ACL_ATTRIBUTES, luns: [] }],
+        acls: [...target.acls, newAcl(step.initiatorIqn, target.attributes['default_cmdsn_depth']!)],
       }));
     case 'set-acl-attributes':
+      return withAcl(model, step.initiatorIqn, (acl) => ({ ...acl, attributes: { ...acl.attributes, ...step.attributes } }));
+    case 'clear-acl-secrets':
+      return withAcl(model, step.initiatorIqn, (acl) => ({ ...acl, secrets: acl.secrets.filter((name) => !step.secrets.includes(name)) }));
+    case 'untag-acl':
       return withTarget(model, (target) => ({
         ...target,
-        acls: target.acls.map((acl) =>
-          acl.initiatorIqn === step.initiatorIqn ? { ...acl, attributes: { ...acl.attributes, ...step.attributes } } : acl,
-        ),
+        acls: target.acls.map((acl) => (acl.initiatorIqn === step.initiatorIqn ? { ...acl, tag: null } : acl)),
       }));
     case 'delete-acl':
       return withTarget(model, (target) => ({ ...target, acls: target.acls.filter((acl) => acl.initiatorIqn !== step.initiatorIqn) }));
@@ -96,18 +134,10 @@ const run = (model: Model, step: Step): Model => {
         if (!target.acls.some(({ initiatorIqn, luns }) => initiatorIqn === step.initiatorIqn && !luns.some(({ lun }) => lun === step.lun)))
           throw new Error('refused');
         const mapped = { lun: step.lun, tpgLun: step.tpgLun, readOnly: step.readOnly };
-        return {
-          ...target,
-          acls: target.acls.map((acl) => (acl.initiatorIqn === step.initiatorIqn ? { ...acl, luns: [...acl.luns, mapped] } : acl)),
-        };
+        return withAcl({ ...model, target }, step.initiatorIqn, (acl) => ({ ...acl, luns: [...acl.luns, mapped] })).target!;
       });
     case 'unmap-lun':
-      return withTarget(model, (target) => ({
-        ...target,
-        acls: target.acls.map((acl) =>
-          acl.initiatorIqn === step.initiatorIqn ? { ...acl, luns: acl.luns.filter(({ lun }) => lun !== step.lun) } : acl,
-        ),
-      }));
+      return withAcl(model, step.initiatorIqn, (acl) => ({ ...acl, luns: acl.luns.filter(({ lun }) => lun !== step.lun) }));
     case 'create-portal':
       return withTarget(model, (target) => ({ ...target, portals: [...target.portals, step.portal] }));
     case 'delete-portal':
@@ -131,15 +161,28 @@ const doAll = (model: Model, plan: PlannedStep[]): Model =>
     plan.map((planned) => planned.do),
   );
 
+/** A value of a kernel, and one of a hand; a kernel may lack what is kept. */
+const valuesOf = (wished: WishedValues) =>
+  fc
+    .tuple(
+      fc.record(Object.fromEntries(Object.keys(wished.set).map((name) => [name, fc.constantFrom('0', '1')]))),
+      fc.record(Object.fromEntries(Object.entries(wished.kept).map(([name, value]) => [name, fc.constantFrom(value, value, 'by-hand')])), {
+        requiredKeys: [],
+      }),
+    )
+    .map(([set, kept]) => ({ ...set, ...kept }));
+
 const backstores = fc.option(
   fc.record({
     name: fc.constant(desired.backstore),
     configured: fc.boolean(),
     file: fc.constantFrom(desired.file, '/images/other.img'),
+    udevPath: fc.constantFrom(desired.file, desired.file, '/images/other.img', null),
     sizeBytes: fc.constantFrom(desired.sizeBytes, 512),
     writeThrough: fc.boolean(),
     serial: fc.constantFrom(desired.serial, 'other'),
-    attributes: fc.record({ emulate_write_cache: fc.constantFrom('0', '1') }),
+    attributes: valuesOf(BACKSTORE_ATTRIBUTES),
+    accessState: fc.constantFrom('0', '0', '3', null),
     exported: fc.constant(false),
   }),
 );
@@ -147,19 +190,28 @@ const backstores = fc.option(
 const initiators = fc.constantFrom(desired.initiatorIqn, 'iqn.2025-01.io.spindle:stranger');
 const targets = fc.record({
   iqn: fc.constant(desired.iqn),
+  hasTpg: fc.integer({ min: 0, max: 9 }).map((n) => n > 0),
   enabled: fc.boolean(),
-  attributes: fc.record(Object.fromEntries(Object.keys(TPG_ATTRIBUTES).map((name) => [name, fc.constantFrom('0', '1')]))),
+  attributes: valuesOf(TPG_ATTRIBUTES).map((values) => ({ ...values, default_cmdsn_depth: values['default_cmdsn_depth'] ?? '64' })),
+  parameters: valuesOf(TPG_PARAMETERS),
   portals: fc.uniqueArray(fc.record({ address: fc.constantFrom('192.0.2.5', '0.0.0.0'), port: fc.constantFrom(3260, 3261) }), {
     selector: ({ address, port }) => `${address} ${port}`,
   }),
-  luns: fc.uniqueArray(fc.record({ lun: fc.integer({ min: 0, max: 2 }), backstore: fc.constantFrom(desired.backstore, 'theirs', null) }), {
-    selector: ({ lun }) => lun,
-  }),
+  luns: fc.uniqueArray(
+    fc.record({
+      lun: fc.integer({ min: 0, max: 2 }),
+      backstore: fc.constantFrom(desired.backstore, 'theirs', `rd_mcp_0/${desired.backstore}`, null),
+      path: fc.constantFrom(null, null, 'offline', 'their-group'),
+    }),
+    { selector: ({ lun }) => lun },
+  ),
   acls: fc.uniqueArray(
     fc.record({
       initiatorIqn: initiators,
-      // a kernel without them shows none
-      attributes: fc.constantFrom<Record<string, string>>({}, { authentication: '-1' }, { authentication: '0' }, { authentication: '1' }),
+      attributes: valuesOf(ACL_ATTRIBUTES),
+      queueDepth: fc.constantFrom('64', '64', '8', null),
+      tag: fc.constantFrom(null, null, 'theirs'),
+      secrets: fc.subarray(['userid', 'userid_mutual']),
       luns: fc.uniqueArray(
         fc.record({ lun: fc.integer({ min: 0, max: 2 }), tpgLun: fc.integer({ min: 0, max: 2 }), readOnly: fc.boolean() }),
         { selector: ({ lun }) => lun },
@@ -173,9 +225,14 @@ const targets = fc.record({
 
 /** A mapping shows a LUN that is there; a LUN shows a backstore that is there. */
 const consistent = (model: Model): Model => {
-  const luns = model.target?.luns.filter(({ backstore }) => backstore !== desired.backstore || model.backstore?.configured) ?? [];
-  const acls = model.target?.acls.map((acl) => ({ ...acl, luns: acl.luns.filter(({ tpgLun }) => luns.some(({ lun }) => lun === tpgLun)) }));
-  return updateExported({ ...model, target: model.target && { ...model.target, luns, acls: acls ?? [] } });
+  if (!model.target) return updateExported(model);
+  if (!model.target.hasTpg) {
+    const bare = { enabled: false, attributes: {}, parameters: {}, portals: [], luns: [], acls: [] };
+    return updateExported({ ...model, target: { ...model.target, ...bare } });
+  }
+  const luns = model.target.luns.filter(({ backstore }) => backstore !== desired.backstore || model.backstore?.configured);
+  const acls = model.target.acls.map((acl) => ({ ...acl, luns: acl.luns.filter(({ tpgLun }) => luns.some(({ lun }) => lun === tpgLun)) }));
+  return updateExported({ ...model, target: { ...model.target, luns, acls } });
 };
 
 const models = fc
@@ -247,7 +304,7 @@ test('a target that lacks something, and has nothing too much, is as it was when
           acls: has.acl
             ? target.acls.map((acl) => ({
                 ...acl,
-                attributes: { authentication: has.authentication },
+                attributes: { ...acl.attributes, authentication: has.authentication },
                 luns: has.lun ? acl.luns : [],
               }))
             : [],

@@ -1,15 +1,29 @@
 import type { Portal } from '#contracts';
-import { ACL_ATTRIBUTES, BACKSTORE_ATTRIBUTES, TPG_ATTRIBUTES, type DesiredTarget, type Seen, type SeenTarget } from './lio/target-state';
+import type { DesiredTarget, Seen, SeenAcl, SeenBackstore, SeenTarget } from './lio/target-state';
+import {
+  ACL_ATTRIBUTES,
+  BACKSTORE_ATTRIBUTES,
+  FIXED_BY_EXPORT,
+  QUEUE_DEPTH,
+  TPG_ATTRIBUTES,
+  TPG_PARAMETERS,
+  differing,
+  type Values,
+} from './lio/wished-values';
 
 /** One change of the kernel's state; its name is what errors and events call the step. */
 export type Step =
   | { step: 'create-backstore'; backstore: string; file: string; serial: string }
-  | { step: 'set-backstore-attributes'; backstore: string; attributes: Record<string, string> }
+  | { step: 'set-backstore-attributes'; backstore: string; attributes: Values }
+  | { step: 'set-access-state'; backstore: string; state: string }
   | { step: 'create-target'; iqn: string }
-  | { step: 'set-tpg-attributes'; iqn: string; attributes: Record<string, string> }
+  | { step: 'set-tpg-attributes'; iqn: string; attributes: Values }
+  | { step: 'set-tpg-parameters'; iqn: string; parameters: Values }
   | { step: 'create-lun'; iqn: string; lun: number; backstore: string }
   | { step: 'create-acl'; iqn: string; initiatorIqn: string }
-  | { step: 'set-acl-attributes'; iqn: string; initiatorIqn: string; attributes: Record<string, string> }
+  | { step: 'untag-acl'; iqn: string; initiatorIqn: string }
+  | { step: 'clear-acl-secrets'; iqn: string; initiatorIqn: string; secrets: string[] }
+  | { step: 'set-acl-attributes'; iqn: string; initiatorIqn: string; attributes: Values }
   | { step: 'map-lun'; iqn: string; initiatorIqn: string; lun: number; tpgLun: number; readOnly: boolean }
   | { step: 'create-portal'; iqn: string; portal: Portal }
   | { step: 'enable-tpg'; iqn: string }
@@ -33,60 +47,72 @@ export interface PlannedStep {
 
 const samePortal = (a: Portal, b: Portal): boolean => a.address === b.address && a.port === b.port;
 
-const differing = (wanted: Record<string, string>, found: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(Object.entries(wanted).filter(([name, value]) => found[name] !== value));
+const isEmpty = (values: Values): boolean => Object.keys(values).length === 0;
 
-const asFound = (changed: Record<string, string>, found: Record<string, string>): Record<string, string> =>
+const asFound = (changed: Values, found: Values): Values =>
   Object.fromEntries(Object.keys(changed).map((name) => [name, found[name] ?? '0']));
 
-/** True when the backstore cannot be mended in place: the kernel takes file, size and serial only before export. */
+/** True when the backstore cannot be mended in place: the kernel takes file, size, serial and block size only before export. */
 export const mustBeRemade = (desired: DesiredTarget, { backstore }: Seen): boolean =>
   backstore !== null &&
   (!backstore.configured ||
     backstore.file !== desired.file ||
+    backstore.udevPath !== desired.file ||
     backstore.sizeBytes !== desired.sizeBytes ||
     backstore.serial !== desired.serial ||
-    !backstore.writeThrough);
+    !backstore.writeThrough ||
+    FIXED_BY_EXPORT.some((name) => name in differing(BACKSTORE_ATTRIBUTES, backstore.attributes)));
+
+/** What can be changed while initiators use the disk. */
+const mendBackstore = (backstore: SeenBackstore): PlannedStep[] => {
+  const { name, accessState } = backstore;
+  const attributes = differing(BACKSTORE_ATTRIBUTES, backstore.attributes);
+  const steps: PlannedStep[] = [];
+  if (!isEmpty(attributes))
+    steps.push({
+      do: { step: 'set-backstore-attributes', backstore: name, attributes },
+      undo: { step: 'set-backstore-attributes', backstore: name, attributes: asFound(attributes, backstore.attributes) },
+    });
+  if (accessState !== null && accessState !== '0')
+    steps.push({
+      do: { step: 'set-access-state', backstore: name, state: '0' },
+      undo: { step: 'set-access-state', backstore: name, state: accessState },
+    });
+  return steps;
+};
 
 const backstoreSteps = (desired: DesiredTarget, seen: Seen): PlannedStep[] => {
-  const { backstore } = seen;
-  if (backstore && !mustBeRemade(desired, seen)) {
-    const attributes = differing(BACKSTORE_ATTRIBUTES, backstore.attributes);
-    if (Object.keys(attributes).length === 0) return [];
-    const undo = asFound(attributes, backstore.attributes);
-    return [
-      {
-        do: { step: 'set-backstore-attributes', backstore: desired.backstore, attributes },
-        undo: { step: 'set-backstore-attributes', backstore: desired.backstore, attributes: undo },
-      },
-    ];
-  }
+  if (seen.backstore) return mendBackstore(seen.backstore);
   return [
     {
       do: { step: 'create-backstore', backstore: desired.backstore, file: desired.file, serial: desired.serial },
       undo: { step: 'delete-unused-backstore', backstore: desired.backstore },
     },
-    { do: { step: 'set-backstore-attributes', backstore: desired.backstore, attributes: BACKSTORE_ATTRIBUTES }, undo: null },
+    { do: { step: 'set-backstore-attributes', backstore: desired.backstore, attributes: BACKSTORE_ATTRIBUTES.set }, undo: null },
   ];
 };
 
+const isWishedLun = ({ lun, backstore }: DesiredTarget, found: SeenTarget['luns'][number]): boolean =>
+  found.lun === lun && found.backstore === backstore && found.path === null;
+
+/** The ACL of the wish, if it can be kept. */
+const keptAcl = ({ initiatorIqn }: DesiredTarget, acls: SeenAcl[]): SeenAcl | undefined =>
+  acls.find((acl) => acl.initiatorIqn === initiatorIqn && (acl.queueDepth ?? QUEUE_DEPTH) === QUEUE_DEPTH);
+
 /** What a target of ours holds and the wish does not: an ACL or portal too much is a way in, so it goes before anything is added. */
 const removals = (desired: DesiredTarget, found: SeenTarget): Step[] => {
-  const { iqn, initiatorIqn, lun, portal, backstore, readOnly } = desired;
+  const { iqn, initiatorIqn, lun, portal, readOnly } = desired;
+  const acl = keptAcl(desired, found.acls);
   return [
+    // while it has a tag, targetcli does not know it by its name
+    ...(acl?.tag ? [{ step: 'untag-acl', iqn, initiatorIqn } as const] : []),
     ...found.otherTpgs.map((tag): Step => ({ step: 'delete-tpg', iqn, tag })),
     ...found.portals.filter((other) => !samePortal(other, portal)).map((other): Step => ({ step: 'delete-portal', iqn, portal: other })),
-    ...found.acls
-      .filter((acl) => acl.initiatorIqn !== initiatorIqn)
-      .map((acl): Step => ({ step: 'delete-acl', iqn, initiatorIqn: acl.initiatorIqn })),
-    ...found.acls
-      .filter((acl) => acl.initiatorIqn === initiatorIqn)
-      .flatMap((acl) => acl.luns)
+    ...found.acls.filter((other) => other !== acl).map((other): Step => ({ step: 'delete-acl', iqn, initiatorIqn: other.initiatorIqn })),
+    ...(acl?.luns ?? [])
       .filter((mapped) => mapped.lun !== lun || mapped.tpgLun !== lun || mapped.readOnly !== readOnly)
       .map((mapped): Step => ({ step: 'unmap-lun', iqn, initiatorIqn, lun: mapped.lun })),
-    ...found.luns
-      .filter((other) => other.lun !== lun || other.backstore !== backstore)
-      .map((other): Step => ({ step: 'delete-lun', iqn, lun: other.lun })),
+    ...found.luns.filter((other) => !isWishedLun(desired, other)).map((other): Step => ({ step: 'delete-lun', iqn, lun: other.lun })),
   ];
 };
 
@@ -94,22 +120,28 @@ const additions = (desired: DesiredTarget, found: SeenTarget | null): PlannedSte
   const { iqn, initiatorIqn, lun, portal, backstore, readOnly } = desired;
   const steps: PlannedStep[] = [];
   if (!found) steps.push({ do: { step: 'create-target', iqn }, undo: { step: 'delete-target', iqn } });
-  const attributes = found ? differing(TPG_ATTRIBUTES, found.attributes) : TPG_ATTRIBUTES;
-  if (Object.keys(attributes).length > 0)
+  const attributes = found ? differing(TPG_ATTRIBUTES, found.attributes) : TPG_ATTRIBUTES.set;
+  if (!isEmpty(attributes))
     steps.push({
       do: { step: 'set-tpg-attributes', iqn, attributes },
       undo: found ? { step: 'set-tpg-attributes', iqn, attributes: asFound(attributes, found.attributes) } : null,
     });
-  const hasLun = found?.luns.some((other) => other.lun === lun && other.backstore === backstore) ?? false;
-  if (!hasLun) steps.push({ do: { step: 'create-lun', iqn, lun, backstore }, undo: { step: 'delete-lun', iqn, lun } });
-  const acl = found?.acls.find((other) => other.initiatorIqn === initiatorIqn);
-  if (!acl) steps.push({ do: { step: 'create-acl', iqn, initiatorIqn }, undo: { step: 'delete-acl', iqn, initiatorIqn } });
-  // a new ACL has them as they should be, and a kernel that lacks one shows none
-  const overridden = differing({ ...ACL_ATTRIBUTES, ...acl?.attributes }, ACL_ATTRIBUTES);
-  if (Object.keys(overridden).length > 0)
+  const parameters = found ? differing(TPG_PARAMETERS, found.parameters) : {};
+  if (found && !isEmpty(parameters))
     steps.push({
-      do: { step: 'set-acl-attributes', iqn, initiatorIqn, attributes: asFound(overridden, ACL_ATTRIBUTES) },
-      undo: { step: 'set-acl-attributes', iqn, initiatorIqn, attributes: overridden },
+      do: { step: 'set-tpg-parameters', iqn, parameters },
+      undo: { step: 'set-tpg-parameters', iqn, parameters: asFound(parameters, found.parameters) },
+    });
+  const hasLun = found?.luns.some((other) => isWishedLun(desired, other)) ?? false;
+  if (!hasLun) steps.push({ do: { step: 'create-lun', iqn, lun, backstore }, undo: { step: 'delete-lun', iqn, lun } });
+  const acl = found ? keptAcl(desired, found.acls) : undefined;
+  if (acl && acl.secrets.length > 0) steps.push({ do: { step: 'clear-acl-secrets', iqn, initiatorIqn, secrets: acl.secrets }, undo: null });
+  if (!acl) steps.push({ do: { step: 'create-acl', iqn, initiatorIqn }, undo: { step: 'delete-acl', iqn, initiatorIqn } });
+  const overridden = acl ? differing(ACL_ATTRIBUTES, acl.attributes) : {};
+  if (acl && !isEmpty(overridden))
+    steps.push({
+      do: { step: 'set-acl-attributes', iqn, initiatorIqn, attributes: overridden },
+      undo: { step: 'set-acl-attributes', iqn, initiatorIqn, attributes: asFound(overridden, acl.attributes) },
     });
   // deleting the LUN of a TPG takes its mappings with it, so without that LUN there is no mapping either
   const mapped = hasLun && acl?.luns.some((other) => other.lun === lun && other.tpgLun === lun && other.readOnly === readOnly);
@@ -133,6 +165,8 @@ export const planPresent = (desired: DesiredTarget, seen: Seen): PlannedStep[] =
       { do: { step: 'delete-unused-backstore', backstore: desired.backstore }, undo: null },
       ...planPresent(desired, { target: null, backstore: null }),
     ];
+  if (seen.target && !seen.target.hasTpg)
+    return [...withoutTarget(desired.iqn, seen.target), ...planPresent(desired, { ...seen, target: null })];
   return [
     ...(seen.target ? removals(desired, seen.target).map((step): PlannedStep => ({ do: step, undo: null })) : []),
     ...backstoreSteps(desired, seen),

@@ -167,6 +167,7 @@ export class NodeReporter {
       saved_config: saver.state,
       sessions: await this.sessions(names),
       drifted: scan.drifted(),
+      drift_known: scan.known,
       drift_policy: settings.DRIFT_POLICY,
     };
   }

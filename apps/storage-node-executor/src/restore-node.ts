@@ -7,6 +7,7 @@ import type { DriftScan } from './drift-scan';
 import type { Journal } from './journal';
 import type { NodeLease } from './node-lease';
 import type { NodeQueue } from './node-queue';
+import { noteRestored, wasRestored } from './state-folder';
 
 const PAGE = 200;
 /** Wishes of the restore in the queue at a time, so that what people ask for does not wait behind all of it. */
@@ -38,8 +39,11 @@ export class NodeRestorer {
   private all = false;
   /** From the start on: before the first wish came nobody knows what lacks. */
   restoring = true;
+  private restored: boolean;
 
-  constructor(private readonly parts: RestoreParts) {}
+  constructor(private readonly parts: RestoreParts) {
+    this.restored = wasRestored(parts.settings.STATE_DIR);
+  }
 
   /** The node is ours from now on. */
   begin(): void {
@@ -69,6 +73,7 @@ export class NodeRestorer {
         log.warn(err instanceof Refused ? { code: err.code, hint: err.details.hint } : { err }, 'the node cannot be restored yet');
       }
       scan.start();
+      if (left?.size === 0) this.note();
       this.restoring = left?.size !== 0 || this.all;
       if (!this.restoring) return;
       await sleep(pause, this.leaving.signal);
@@ -104,6 +109,19 @@ export class NodeRestorer {
     return left;
   }
 
+  private note(): void {
+    if (!this.restored) noteRestored(this.parts.settings.STATE_DIR);
+    this.restored = true;
+  }
+
+  /** With the policy `report`, what was met since the boot and no longer is was changed by hand: the scan tells of it. */
+  private isLeftAsFound(wish: TargetWish): boolean {
+    const { settings, journal } = this.parts;
+    const last = journal.get(wish.target_id);
+    if (settings.DRIFT_POLICY !== 'report' || !this.restored) return false;
+    return wish.state === 'present' && last?.phase === 'present' && last.wish.generation === wish.generation;
+  }
+
   private async page(after: string | null): Promise<WishesReply> {
     const subject = nodeSubject(this.parts.settings.NODE_ID, 'wishes');
     return WishesReply.parse(await ask(this.parts.bus, subject, { after, limit: PAGE }, { context: {}, timeoutMs: ASK_MS }));
@@ -123,6 +141,7 @@ export class NodeRestorer {
     const last = journal.get(wish.target_id);
     // we have said that this very wish failed and left nothing: targets-service may not have written that down yet
     if (wish.state === 'present' && last?.phase === 'absent' && last.wish.generation === wish.generation) return true;
+    if (this.isLeftAsFound(wish)) return true;
     try {
       return (await queue.submit(wish)).outcome === 'done';
     } catch (err) {

@@ -1,7 +1,7 @@
 import { mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { lockStateFolder, readInstances, writeInstances } from './state-folder';
+import { lockStateFolder, noteRestored, readInstances, wasRestored, writeInstances } from './state-folder';
 
 let dir: string;
 beforeEach(() => {
@@ -48,4 +48,14 @@ test('an instance file that power cut short is as if there were none', () => {
   writeFileSync(join(dir, 'instances'), `${instance(1)}\n018f3a5e-00`);
 
   expect(readInstances(dir)).toEqual([]);
+});
+
+test('that the node was restored is known until it boots again', () => {
+  expect(wasRestored(dir)).toBe(false);
+
+  noteRestored(dir);
+  expect(wasRestored(dir)).toBe(true);
+
+  writeFileSync(join(dir, 'restored-in-boot'), '018f3a5e-0000-4000-8000-000000000001\n');
+  expect(wasRestored(dir)).toBe(false);
 });

@@ -8,6 +8,7 @@ import { BadSettings } from '#runtime';
 const INSTANCES = 'instances';
 /** More starts than this in one lease's time, and the lease is waited for. */
 const KEPT = 20;
+const RESTORED = 'restored-in-boot';
 
 /**
  * Takes a state folder for this process alone. The lock is an abstract unix socket (unix(7)): the kernel ends it together with the
@@ -40,14 +41,32 @@ export const readInstances = (path: string): string[] => {
   }
 };
 
-/** On disk before it returns, whole or not at all. Written before the node is asked for: a crash may hide that it was granted. */
-export const writeInstances = (path: string, instances: string[]): void => {
-  const fresh = join(path, `${INSTANCES}.new`);
+/** On disk before it returns. Written before the node is asked for: a crash may hide that it was granted. */
+export const writeInstances = (path: string, instances: string[]): void => writeWhole(path, INSTANCES, instances.slice(-KEPT).join('\n'));
+
+/** proc(5): another one after each boot. */
+const bootId = (): string => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
+
+/** Whether the whole wish has been met since the node booted: what lacks since then was taken away by somebody. */
+export const wasRestored = (path: string): boolean => {
+  try {
+    return readFileSync(join(path, RESTORED), 'utf8').trim() === bootId();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    throw error;
+  }
+};
+
+export const noteRestored = (path: string): void => writeWhole(path, RESTORED, bootId());
+
+/** On disk before it returns, whole or not at all. */
+const writeWhole = (path: string, name: string, text: string): void => {
+  const fresh = join(path, `${name}.new`);
   const fd = openSync(fresh, 'w', 0o600);
-  writeSync(fd, `${instances.slice(-KEPT).join('\n')}\n`);
+  writeSync(fd, `${text}\n`);
   fsyncSync(fd);
   closeSync(fd);
-  renameSync(fresh, join(path, INSTANCES));
+  renameSync(fresh, join(path, name));
   const folder = openSync(path, 'r');
   fsyncSync(folder);
   closeSync(folder);

@@ -1,13 +1,15 @@
 import type { Drift, LiveTarget } from '#contracts';
+import type { DesiredTarget, Seen, SeenAcl, SeenBackstore, SeenTarget } from './lio/target-state';
 import {
   ACL_ATTRIBUTES,
   BACKSTORE_ATTRIBUTES,
+  QUEUE_DEPTH,
   TPG_ATTRIBUTES,
-  type DesiredTarget,
-  type Seen,
-  type SeenBackstore,
-  type SeenTarget,
-} from './lio/target-state';
+  TPG_PARAMETERS,
+  differing,
+  type Values,
+  type WishedValues,
+} from './lio/wished-values';
 
 const missing = (what: string, expected: string): Drift => ({ kind: 'missing', what, expected, found: null });
 const extra = (what: string, found: string): Drift => ({ kind: 'extra', what, expected: null, found });
@@ -23,8 +25,8 @@ const compareLists = (what: string, expected: string[], found: string[]): Drift[
   ...found.filter((text) => !expected.includes(text)).map((text) => extra(what, text)),
 ];
 
-const compareAttributes = (what: string, expected: Record<string, string>, found: Record<string, string>): Drift[] =>
-  Object.entries(expected).flatMap(([name, value]) => compare(`${what} ${name}`, value, found[name]));
+const compareValues = (what: string, wished: WishedValues, found: Values): Drift[] =>
+  Object.entries(differing(wished, found)).flatMap(([name, value]) => compare(`${what} ${name}`, value, found[name]));
 
 /** Paths of a node stay on it. */
 const fileName = (path: string): string => path.slice(path.lastIndexOf('/') + 1);
@@ -37,20 +39,37 @@ const backstoreDrift = (desired: DesiredTarget, found: SeenBackstore | null): Dr
   if (!found.configured) return [{ kind: 'different', what: 'backstore', expected: 'configured', found: 'without a device' }];
   return [
     ...compare('backing file', fileName(desired.file), backingFile(desired, found.file)),
+    ...compare('udev path', fileName(desired.file), backingFile(desired, found.udevPath)),
     ...compare('size', String(desired.sizeBytes), found.sizeBytes === null ? null : String(found.sizeBytes)),
     ...compare('unit serial', desired.serial, found.serial),
     ...compare('write mode', 'write-through', found.writeThrough ? 'write-through' : 'write-back'),
-    ...compareAttributes('backstore attribute', BACKSTORE_ATTRIBUTES, found.attributes),
+    ...compareValues('backstore attribute', BACKSTORE_ATTRIBUTES, found.attributes),
+    ...compare('access state', '0', found.accessState ?? '0'),
   ];
 };
 
+const aclDrift = (desired: DesiredTarget, acl: SeenAcl): Drift[] => [
+  ...compareValues('acl attribute', ACL_ATTRIBUTES, acl.attributes),
+  ...compare('acl queue depth', QUEUE_DEPTH, acl.queueDepth ?? QUEUE_DEPTH),
+  ...(acl.tag === null ? [] : [extra('acl tag', acl.tag)]),
+  // which, never what
+  ...acl.secrets.map((name) => extra('acl secret', name)),
+  ...compareLists(
+    'mapped lun',
+    [`${desired.lun} -> ${desired.lun} ${access(desired.readOnly)}`],
+    acl.luns.map(({ lun, tpgLun, readOnly }) => `${lun} -> ${tpgLun ?? 'broken'} ${access(readOnly)}`),
+  ),
+];
+
 const targetDrift = (desired: DesiredTarget, found: SeenTarget): Drift[] => {
   const acl = found.acls.find(({ initiatorIqn }) => initiatorIqn === desired.initiatorIqn);
-  const wantedMapping = `${desired.lun} -> ${desired.lun} ${access(desired.readOnly)}`;
+  const otherTpgs = found.otherTpgs.map((tag) => extra('tpg', String(tag)));
+  if (!found.hasTpg) return [missing('tpg', '1'), ...otherTpgs];
   return [
     ...compare('enabled', 'true', String(found.enabled)),
-    ...compareAttributes('attribute', TPG_ATTRIBUTES, found.attributes),
-    ...found.otherTpgs.map((tag) => extra('tpg', String(tag))),
+    ...compareValues('attribute', TPG_ATTRIBUTES, found.attributes),
+    ...compareValues('parameter', TPG_PARAMETERS, found.parameters),
+    ...otherTpgs,
     ...compareLists(
       'portal',
       [`${desired.portal.address} ${desired.portal.port}`],
@@ -59,19 +78,14 @@ const targetDrift = (desired: DesiredTarget, found: SeenTarget): Drift[] => {
     ...compareLists(
       'lun',
       [`${desired.lun} ${desired.backstore}`],
-      found.luns.map(({ lun, backstore }) => `${lun} ${backstore ?? 'broken'}`),
+      found.luns.map(({ lun, backstore, path }) => `${lun} ${backstore ?? 'broken'}${path ? ` by ${path}` : ''}`),
     ),
     ...compareLists(
       'acl',
       [desired.initiatorIqn],
       found.acls.map(({ initiatorIqn }) => initiatorIqn),
     ),
-    ...compareAttributes('acl attribute', ACL_ATTRIBUTES, { ...ACL_ATTRIBUTES, ...acl?.attributes }),
-    ...compareLists(
-      'mapped lun',
-      acl ? [wantedMapping] : [],
-      (acl?.luns ?? []).map(({ lun, tpgLun, readOnly }) => `${lun} -> ${tpgLun ?? 'broken'} ${access(readOnly)}`),
-    ),
+    ...(acl ? aclDrift(desired, acl) : []),
   ];
 };
 

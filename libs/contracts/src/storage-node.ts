@@ -126,6 +126,10 @@ export const NodeReport = z.object({
     .array(z.object({ target_id: Id, generation: z.int(), drift: z.array(Drift) }))
     .default([])
     .describe('Targets of ours that differ from their last wish. At most 100.'),
+  drift_known: z
+    .boolean()
+    .default(true)
+    .describe('False: drift may be there that is not named, since not all targets were compared yet or one that differs is being changed.'),
   drift_policy: z.enum(['report', 'repair']).default('repair').describe('What is done about drift.'),
 });
 

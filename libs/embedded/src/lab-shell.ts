@@ -46,7 +46,9 @@ export class LabShell {
     if (this.gone) throw this.gone;
     writePrivately(file('sh'), script, this.owner);
     try {
-      const code = await this.ended(id, timeoutMs);
+      const code = await this.ended(id, timeoutMs).catch((error: Error) => {
+        throw new Error(`${error.message}: ${script.trim().slice(0, 120)}`, { cause: error });
+      });
       const output = (kind: string): Promise<string> => readFile(file(kind), 'utf8').catch(() => ''); // no output, no file
       const [stdout, stderr] = await Promise.all([output('out'), output('err')]);
       return { code, stdout, stderr };

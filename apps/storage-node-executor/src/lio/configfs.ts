@@ -1,17 +1,17 @@
-import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { closeSync, existsSync, openSync, readSync, readdirSync, readlinkSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { Portal } from '#contracts';
 import { portalOfFolder } from './target-names';
+import type { Seen, SeenAcl, SeenBackstore, SeenLun, SeenSession, SeenTarget } from './target-state';
 import {
   ACL_ATTRIBUTES,
   BACKSTORE_ATTRIBUTES,
   TPG_ATTRIBUTES,
-  type Seen,
-  type SeenAcl,
-  type SeenBackstore,
-  type SeenSession,
-  type SeenTarget,
-} from './target-state';
+  TPG_PARAMETERS,
+  namesOf,
+  type Values,
+  type WishedValues,
+} from './wished-values';
 
 export const CONFIGFS_TARGET = '/sys/kernel/config/target';
 
@@ -45,6 +45,29 @@ export const parseBackstoreInfo = (info: string): Pick<SeenBackstore, 'file' | '
   };
 };
 
+const page = Buffer.alloc(4_096);
+
+/** A file of configfs is no longer than a page and comes with one read; a look at a target is some sixty of them. */
+const readAtOnce = (path: string): string => {
+  const fd = openSync(path, 'r');
+  try {
+    return page.toString('utf8', 0, readSync(fd, page, 0, page.length, 0));
+  } finally {
+    closeSync(fd);
+  }
+};
+
+/** A password alone does nothing (iscsi_target_auth.c, chap_server_open). */
+const CHAP_NAMES = ['userid', 'userid_mutual'];
+
+/** `alua_tg_pt_gp` of a LUN (target_core_alua.c, core_alua_show_tg_pt_gp_info). */
+export const parseLunPath = (info: string): string | null => {
+  const group = /^TG Port Alias: (.+)$/m.exec(info)?.[1] ?? 'default_tg_pt_gp';
+  const state = /^TG Port Secondary Access State: (.+)$/m.exec(info)?.[1] ?? 'None';
+  if (group !== 'default_tg_pt_gp') return group;
+  return state === 'None' ? null : state.toLowerCase();
+};
+
 const lunNumber = (folder: string): number => Number(folder.slice('lun_'.length));
 
 /** Reads the live state of LIO: the only source of truth about it. Reads are short and never wait for targetcli. */
@@ -72,23 +95,21 @@ export class ConfigfsTree {
   target(iqn: string): SeenTarget | null {
     if (!this.exists('iscsi', iqn)) return null;
     const tpg = ['iscsi', iqn, 'tpgt_1'];
+    const tpgs = this.folders('iscsi', iqn).filter((name) => /^tpgt_\d+$/.test(name));
     const acls = this.folders(...tpg, 'acls').map((initiatorIqn) => this.acl([...tpg, 'acls', initiatorIqn], initiatorIqn));
     return {
       iqn,
+      hasTpg: tpgs.includes('tpgt_1'),
       enabled: this.text(...tpg, 'enable') === '1',
-      attributes: this.attributes(TPG_ATTRIBUTES, ...tpg, 'attrib'),
+      attributes: this.values(TPG_ATTRIBUTES, ...tpg, 'attrib'),
+      parameters: this.values(TPG_PARAMETERS, ...tpg, 'param'),
       portals: this.folders(...tpg, 'np')
         .map(portalOfFolder)
         .filter((portal): portal is Portal => portal !== null),
-      luns: this.folders(...tpg, 'lun').map((folder) => ({
-        lun: lunNumber(folder),
-        backstore: this.linkTarget(...tpg, 'lun', folder),
-      })),
+      luns: this.folders(...tpg, 'lun').map((folder) => this.lun([...tpg, 'lun', folder], lunNumber(folder))),
       acls,
       sessions: acls.flatMap(({ initiatorIqn }) => this.session(iqn, initiatorIqn) ?? []),
-      otherTpgs: this.folders('iscsi', iqn)
-        .filter((name) => /^tpgt_\d+$/.test(name) && name !== 'tpgt_1')
-        .map((name) => Number(name.slice('tpgt_'.length))),
+      otherTpgs: tpgs.filter((name) => name !== 'tpgt_1').map((name) => Number(name.slice('tpgt_'.length))),
     };
   }
 
@@ -117,7 +138,9 @@ export class ConfigfsTree {
       name,
       configured,
       serial,
-      attributes: this.attributes(BACKSTORE_ATTRIBUTES, ...path, 'attrib'),
+      udevPath: this.text(...path, 'udev_path'),
+      attributes: this.values(BACKSTORE_ATTRIBUTES, ...path, 'attrib'),
+      accessState: this.text(...path, 'alua', 'default_tg_pt_gp', 'alua_access_state'),
       ...parseBackstoreInfo(configured ? (this.text(...path, 'info') ?? '') : ''),
     };
   }
@@ -159,24 +182,39 @@ export class ConfigfsTree {
         const link = this.linkTarget(...path, folder);
         return {
           lun: lunNumber(folder),
-          tpgLun: link ? lunNumber(link) : null,
+          tpgLun: link ? lunNumber(basename(link)) : null,
           readOnly: this.text(...path, folder, 'write_protect') === '1',
         };
       });
-    const attributes = Object.entries(this.attributes(ACL_ATTRIBUTES, ...path, 'attrib')).filter(([, value]) => value !== '');
-    return { initiatorIqn, attributes: Object.fromEntries(attributes), luns };
+    return {
+      initiatorIqn,
+      attributes: this.values(ACL_ATTRIBUTES, ...path, 'attrib'),
+      queueDepth: this.text(...path, 'cmdsn_depth'),
+      tag: this.text(...path, 'tag') || null,
+      // whatever begins with NULL is no value (iscsi_target_configfs.c, __iscsi_nacl_auth_store)
+      secrets: CHAP_NAMES.filter((name) => !/^(NULL|$)/.test(this.text(...path, 'auth', name) ?? '')),
+      luns,
+    };
   }
 
-  /** Only those that a wish speaks of: a TPG and a backstore have some fifty. */
-  private attributes(wanted: Record<string, string>, ...path: string[]): Record<string, string> {
-    return Object.fromEntries(Object.keys(wanted).map((name) => [name, this.text(...path, name) ?? '']));
+  private lun(path: string[], lun: number): SeenLun {
+    const link = this.linkTarget(...path);
+    const [hba, name] = link ? [basename(dirname(link)), basename(link)] : [null, null];
+    const backstore = name && hba !== this.hbaOf(name) ? `${hba}/${name}` : name;
+    return { lun, backstore, path: parseLunPath(this.text(...path, 'alua_tg_pt_gp') ?? '') };
   }
 
-  /** A LUN is a folder with one symbolic link of a random name; the last part of its target is the object behind. */
+  /** Only those that a wish speaks of, a TPG and a backstore have some fifty; without those that the kernel does not have. */
+  private values(wished: WishedValues, ...path: string[]): Values {
+    const values = namesOf(wished).map((name) => [name, this.text(...path, name)] as const);
+    return Object.fromEntries(values.filter((entry): entry is [string, string] => entry[1] !== null));
+  }
+
+  /** A LUN is a folder with one symbolic link of a random name; its target is the object behind. */
   private linkTarget(...path: string[]): string | null {
     const entries = unlessGone(() => readdirSync(this.path(...path), { withFileTypes: true }), []);
     const link = entries.find((entry) => entry.isSymbolicLink());
-    return link ? unlessGone(() => basename(readlinkSync(this.path(...path, link.name))), null) : null;
+    return link ? unlessGone(() => readlinkSync(this.path(...path, link.name)), null) : null;
   }
 
   private folders(...path: string[]): string[] {
@@ -189,7 +227,7 @@ export class ConfigfsTree {
   }
 
   private text(...path: string[]): string | null {
-    return unlessGone(() => readFileSync(this.path(...path), 'utf8').trim(), null);
+    return unlessGone(() => readAtOnce(this.path(...path)).trim(), null);
   }
 
   private path(...path: string[]): string {

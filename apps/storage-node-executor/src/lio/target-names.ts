@@ -7,6 +7,9 @@ import { IQN_PATTERN, NODE_ID_PATTERN, type Portal } from '#contracts';
  */
 const TOKEN_PATTERN = /^[A-Za-z0-9:_.[\]/-]+$/;
 
+/** Attributes and parameters also have commas, which a value may hold and a path may not. */
+const VALUE_PATTERN = /^[A-Za-z0-9:_.,[\]/-]+$/;
+
 /** The kernel keeps 255 bytes of a fileio path and opens another file when there are more (target_core_file.c, match_strlcpy). */
 const MAX_PATH_BYTES = 250;
 
@@ -34,6 +37,9 @@ const checked = (what: string, value: string, pattern: RegExp): string => {
  * @throws UnsafeName
  */
 export const token = (value: string | number): string => checked('a part of a command', String(value), TOKEN_PATTERN);
+
+/** @throws UnsafeName */
+export const valueToken = (value: string): string => checked('a value', value, VALUE_PATTERN);
 
 /** @throws UnsafeName */
 export const iqnToken = (iqn: string): string => {

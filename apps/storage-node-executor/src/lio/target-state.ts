@@ -1,5 +1,6 @@
 import type { Portal, TargetWish } from '#contracts';
 import { backstoreName, imagePath, iqnToken, portalToken, unitSerial } from './target-names';
+import type { Values } from './wished-values';
 
 /** What configfs shows of a fileio backstore. */
 export interface SeenBackstore {
@@ -7,13 +8,25 @@ export interface SeenBackstore {
   /** False: a folder without a device, left by a process that was killed while it made one. */
   configured: boolean;
   file: string | null;
+  /** Only a note beside it, but targetcli compares new files with it, and saves it. */
+  udevPath: string | null;
   sizeBytes: number | null;
   /** O_DSYNC: an acknowledged write is on the disk of the node. */
   writeThrough: boolean;
   serial: string | null;
-  attributes: Record<string, string>;
+  attributes: Values;
+  /** ALUA's, of all that reach it by the group that the kernel made: 0 is active, others answer commands with an error. */
+  accessState: string | null;
   /** The kernel's own count of LUNs over all fabrics is not zero (target_core_transport.c, transport_dump_dev_state). */
   exported: boolean;
+}
+
+export interface SeenLun {
+  lun: number;
+  /** With its plug-in before it when that is not fileio, null for a broken link. */
+  backstore: string | null;
+  /** Where ALUA was told to lead initiators elsewhere: the name of another group, or `offline`. */
+  path: string | null;
 }
 
 export interface SeenMappedLun {
@@ -25,8 +38,12 @@ export interface SeenMappedLun {
 
 export interface SeenAcl {
   initiatorIqn: string;
-  /** Without those that the kernel does not have. */
-  attributes: Record<string, string>;
+  attributes: Values;
+  queueDepth: string | null;
+  /** Takes the place of the initiator's name in targetcli's paths. */
+  tag: string | null;
+  /** Which of CHAP's names, `userid` and `userid_mutual`, are set. */
+  secrets: string[];
   luns: SeenMappedLun[];
 }
 
@@ -39,10 +56,13 @@ export interface SeenSession {
 /** What configfs shows of a target and its TPG 1. */
 export interface SeenTarget {
   iqn: string;
+  /** False: a target without our TPG, so that nothing below can be there. */
+  hasTpg: boolean;
   enabled: boolean;
-  attributes: Record<string, string>;
+  attributes: Values;
+  parameters: Values;
   portals: Portal[];
-  luns: { lun: number; backstore: string | null }[];
+  luns: SeenLun[];
   acls: SeenAcl[];
   sessions: SeenSession[];
   /** Tags of TPGs beside the one we make. */
@@ -72,28 +92,6 @@ export interface DesiredTarget {
   sizeBytes: number;
   serial: string;
 }
-
-/**
- * Closed against every initiator without an ACL. `demo_mode_discovery` is 1 by default, which shows a target's name to anybody;
- * `authentication` is 0 because CHAP secrets do not exist yet: the ACL alone admits.
- */
-export const TPG_ATTRIBUTES: Record<string, string> = {
-  authentication: '0',
-  generate_node_acls: '0',
-  demo_mode_discovery: '0',
-  demo_mode_write_protect: '1',
-  cache_dynamic_acls: '0',
-  prod_mode_write_protect: '0',
-};
-
-/**
- * -1 is as the TPG says, else the ACL overrides it (iscsi_target_nodeattrib.c): with 1 our initiator is shut out, with 0 it would
- * get in without the secret that the TPG asks for. Kernels before 5.19 do not have it.
- */
-export const ACL_ATTRIBUTES: Record<string, string> = { authentication: '-1' };
-
-/** Must agree with `write_back=false`: an initiator that is told of a write cache would rely on flushing it. */
-export const BACKSTORE_ATTRIBUTES: Record<string, string> = { emulate_write_cache: '0' };
 
 /** @throws UnsafeName when a part of the wish cannot be carried by targetcli. */
 export const desiredTarget = (wish: TargetWish, facts: NodeFacts): DesiredTarget => ({

@@ -5,7 +5,7 @@ import { planAbsent, planPresent, undoSteps, type PlannedStep, type Step } from 
 import type { ConfigfsTree } from './configfs';
 import { TargetCLIError } from './targetcli-errors';
 import type { TargetcliLease } from './targetcli-lease';
-import { backstoreToken, iqnToken, machineNames, portalToken, token } from './target-names';
+import { backstoreToken, iqnToken, machineNames, portalToken, token, valueToken } from './target-names';
 import { desiredTarget, type NodeFacts, type Seen, type SeenTarget } from './target-state';
 
 /** What the caller has to say between look and run, when the lock is held and nobody else changes what was seen. */
@@ -46,7 +46,7 @@ const tpgPath = (iqn: string): string => `/iscsi/${iqnToken(iqn)}/tpg1`;
 const aclPath = (iqn: string, initiatorIqn: string): string => `${tpgPath(iqn)}/acls/${iqnToken(initiatorIqn)}`;
 const assignments = (values: Record<string, string>): string =>
   Object.entries(values)
-    .map(([name, value]) => `${token(name)}=${token(value)}`)
+    .map(([name, value]) => `${token(name)}=${valueToken(value)}`)
     .join(' ');
 
 /**
@@ -196,14 +196,25 @@ export class TargetcliAdapter {
         return this.createFileioBackstore(step.backstore, step.file, step.serial);
       case 'set-backstore-attributes':
         return this.setBackstoreAttributes(step.backstore, step.attributes);
+      case 'set-access-state':
+        return this.run(
+          step.step,
+          `${backstorePath(step.backstore)}/alua/default_tg_pt_gp set alua alua_access_state=${token(step.state)}`,
+        );
       case 'create-target':
         return this.createIscsiTarget(step.iqn);
       case 'set-tpg-attributes':
         return this.setTpgAttributes(step.iqn, step.attributes);
+      case 'set-tpg-parameters':
+        return this.run(step.step, `${tpgPath(step.iqn)} set parameter ${assignments(step.parameters)}`);
       case 'create-lun':
         return this.createLun(step.iqn, step.lun, step.backstore);
       case 'create-acl':
         return this.createAcl(step.iqn, step.initiatorIqn);
+      case 'untag-acl':
+        return this.run(step.step, `${tpgPath(step.iqn)}/acls untag ${iqnToken(step.initiatorIqn)}`);
+      case 'clear-acl-secrets':
+        return this.clearAclSecrets(step.iqn, step.initiatorIqn, step.secrets);
       case 'set-acl-attributes':
         return this.run(step.step, `${aclPath(step.iqn, step.initiatorIqn)} set attribute ${assignments(step.attributes)}`);
       case 'map-lun':
@@ -241,6 +252,12 @@ export class TargetcliAdapter {
   private async deleteUnusedBackstore(name: string): Promise<void> {
     if (this.tree.isExported(name)) return;
     await this.unlessMissing('delete-unused-backstore', `/backstores/fileio delete name=${backstoreToken(name)}`);
+  }
+
+  /** One a line: an empty value would take the word after it for its own (configshell_fb/shell.py). */
+  private async clearAclSecrets(iqn: string, initiatorIqn: string, secrets: string[]): Promise<void> {
+    const options = secrets.flatMap((name) => (name === 'userid' ? ['userid', 'password'] : ['mutual_userid', 'mutual_password']));
+    for (const option of options) await this.run('clear-acl-secrets', `${aclPath(iqn, initiatorIqn)} set auth ${option}=`);
   }
 
   /** Deleting what is gone is done. */

@@ -26,7 +26,7 @@ export const recordDrift = async (tx: EntityManager, report: NodeReport): Promis
     await change(tx, target, repair ? 'drift-to-repair' : 'drift-seen', drift);
     if (repair) repairs++;
   }
-  if (report.drifted.length < MOST_REPORTED) await recordEnd(tx, report);
+  if (report.drift_known && report.drifted.length < MOST_REPORTED) await recordEnd(tx, report);
   return repairs;
 };
 

@@ -163,7 +163,8 @@ describe('the one writer of a node', () => {
 
     await sendReport('node-drift', { drifted, drift_policy: 'report' });
     await sendReport('node-drift', { drifted, drift_policy: 'report' });
-    await sendReport('node-drift', { drifted: [{ target_id: id, generation: 7, drift }], drift_policy: 'repair' });
+    await sendReport('node-drift', { drifted: [{ target_id: id, generation: 7, drift }], drift_policy: 'repair', drift_known: false });
+    const stored = await service.sql.query<{ drift: unknown }>('SELECT drift FROM targets.targets WHERE id = $1', [id]);
     await sendReport('node-drift', { drifted: [], drift_policy: 'report' });
     await sendReport('node-drift', { drifted, drift_policy: 'repair' });
 
@@ -171,6 +172,7 @@ describe('the one writer of a node', () => {
       async () => (await service.published('target.%')).filter(({ subject }) => subject === id),
       (seen) => seen.length >= 4,
     );
+    expect(stored.rows).toEqual([{ drift }]);
     expect(events.map(({ type, sequence }) => [type, sequence])).toEqual([
       ['io.spindle.target.requested.v1', 1],
       ['io.spindle.target.drifted.v1', 2],
