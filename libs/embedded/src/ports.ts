@@ -11,10 +11,19 @@ export class PortTaken extends Error {
   }
 }
 
+/** Drawn by this process. The kernel may draw one again that is not bound yet, for two who start at the same time. */
+const drawn = new Set<number>();
+
 /** The named port if it is free (else PortTaken), or any free one on loopback. The caller binds it later: between the two it can be lost. */
 export async function claimPort(purpose: string, named?: number): Promise<number> {
   try {
-    return await bindOnce(named ?? 0);
+    if (named !== undefined) return await bindOnce(named);
+    for (;;) {
+      const port = await bindOnce(0);
+      if (drawn.has(port)) continue;
+      drawn.add(port);
+      return port;
+    }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (named !== undefined && (code === 'EADDRINUSE' || code === 'EACCES')) throw new PortTaken(named, purpose);

@@ -1,10 +1,22 @@
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { haveEnded, runElsewhere, withTakenPort } from '../test/other-process';
 import { holdLogin, inquire, qemuIo, readCapacity, type Login } from './initiator';
-import { PortTaken } from './ports';
+import { PortTaken, claimPort } from './ports';
 import { projectRoot } from './project-root';
 import { startStorageLab, type StorageLab, type StorageLabOptions } from './storage-lab';
 
@@ -203,6 +215,17 @@ describe('a storage lab', () => {
 
       await expect(start).rejects.toThrow(PortTaken);
     });
+  });
+
+  it('gives up when somebody takes its named port while it boots, and keeps it', async () => {
+    const [dir, portalPort] = [join(root, 'fourth'), await claimPort('a port that is lost')];
+    const start = startStorageLab({ ...options, dir, portalPort }).catch((error: unknown) => error);
+    // opened between the look at the port and the kernel's own bind
+    while (!existsSync(join(dir, 'console.log'))) await sleep(1);
+    const other = createServer().listen(portalPort, '127.0.0.1');
+
+    expect(await start).toBeInstanceOf(PortTaken);
+    other.close();
   });
 
   it('that cannot boot shows the end of its console', async () => {

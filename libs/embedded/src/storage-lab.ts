@@ -106,10 +106,14 @@ async function boot(options: StorageLabOptions, folders: Folders, owner: Owner |
   const shell = new LabShell(kernel.process.stdio[3] as Duplex, controlFolder(dir), owner);
   const stopped = kernel.ended.then(() => shell.close(new Error('the storage lab has ended')));
   const end = async (): Promise<void> => {
+    const ours = [portalPort, healthPort]
+      .filter((port) => groupListensOn(kernel.pid, port))
+      .map((port) => ({ port, socket: listeningSocket(port) }));
     await kernel.kill();
     await stopped;
-    // vde_plug dies by itself and holds the ports until then. (Not "until the group is empty": zombies may stay in it.)
-    for (const port of [portalPort, healthPort]) while (listeningSocket(port) !== undefined) await sleep(10);
+    // vde_plug dies by itself and holds the ports until then. (Not "until the group is empty": zombies may stay in it.) A port that
+    // somebody else took while we booted may stay in use for ever.
+    for (const { port, socket } of ours) while (socket && listeningSocket(port) === socket) await sleep(10);
   };
   try {
     await bootedInTime(kernel, shell);
