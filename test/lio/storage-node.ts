@@ -92,7 +92,7 @@ export class StorageNode {
 
   /** Starts the executor, again if it runs, and waits until it has reported. */
   async startExecutor(env: Record<string, string> = {}): Promise<void> {
-    if (await this.lab.executorIsRunning()) await this.lab.stopExecutor();
+    if (this.lab.executorIsRunning()) await this.lab.stopExecutor();
     this.reports.length = 0;
     await this.lab.startExecutor(env);
     await this.reported((report) => report.status !== 'stopping', 20_000);

@@ -47,7 +47,7 @@ export type StorageLab = {
   stopExecutor(): Promise<void>;
   /** To the process alone: a targetcli that it has started lives on, as after a real crash. Default SIGKILL. */
   killExecutor(signal?: NodeJS.Signals): Promise<void>;
-  executorIsRunning(): Promise<boolean>;
+  executorIsRunning(): boolean;
   /** Makes files that came into the image folder after the start writable for the lab, which does not run as root. */
   ownImages(): void;
   /** SIGKILL to everything: what the lab had not flushed is lost. Boot again by `startStorageLab` on the same folder. */
