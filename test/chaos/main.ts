@@ -106,7 +106,7 @@ const work = async (name: string, left: Run[], results: Result[]): Promise<void>
   try {
     for (let run = left.shift(); run; run = left.shift()) {
       const { fault, seed } = run;
-      running ??= await boot(name);
+      running ??= await bootInTurn(name);
       const result = await runOnce(running.spindle, running.places, fault, seed).catch(brokenRun(fault, seed));
       writeFileSync(fileOf(fault, seed), `${JSON.stringify(result, null, 2)}\n`);
       results.push(result);
@@ -119,6 +119,14 @@ const work = async (name: string, left: Run[], results: Result[]): Promise<void>
     await running?.spindle.end();
   }
 };
+
+/** Two that look for free ports at the same time find the same. */
+const bootInTurn = (name: string): Promise<Running> => {
+  const mine = lastBoot.catch(() => undefined).then(() => boot(name));
+  lastBoot = mine;
+  return mine;
+};
+let lastBoot: Promise<unknown> = Promise.resolve();
 
 const boot = async (name: string): Promise<Running> => {
   const spindle = await startSpindleForTests(name);

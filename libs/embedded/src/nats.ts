@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { chmodSync, closeSync, mkdirSync, openSync, readFileSync, realpathSync } from 'node:fs';
 import { connect as connectTcp } from 'node:net';
@@ -64,7 +65,8 @@ async function launch(program: string, version: string, options: NatsOptions): P
   const { dataDir } = options;
   const port = await claimPort(purpose, options.port);
   const monitoringPort = options.monitoring ? await claimPort(`${purpose}'s statistics`) : undefined;
-  const serverName = `spindle-${port}-${process.pid}`;
+  // of this start alone: whoever answers on the port with another name is not ours
+  const serverName = `spindle-${randomUUID()}`;
   const storeDir = join(dataDir, 'jetstream');
   mkdirSync(storeDir, { recursive: true });
   chmodSync(dataDir, 0o711);
