@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { projectRoot } from '#embedded';
 import { startSpindleForTests, type SpindleForTests } from '../harness/spindle-for-tests';
@@ -26,6 +26,8 @@ const USAGE = `npm run chaos -- [options]
 
 const root = projectRoot();
 const folder = join(root, '.spindle/chaos/results');
+/** Logs of runs with violations. */
+const failed = join(root, '.spindle/chaos/failed');
 const reboots = join(root, '.spindle/chaos/reboots');
 const planted = join(root, '.spindle/chaos/planted-bugs.json');
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
@@ -112,12 +114,21 @@ const work = async (name: string, left: Run[], results: Result[]): Promise<void>
       results.push(result);
       tell(result);
       if (result.violations.length === 0) continue;
+      keepLogs(running.spindle, run);
       await running.spindle.end();
       running = undefined;
     }
   } finally {
     await running?.spindle.end();
   }
+};
+
+/** Of a run that found something: the next Spindle writes to the same folder. */
+const keepLogs = ({ endpoints }: SpindleForTests, { fault, seed }: Run): void => {
+  const from = dirname(endpoints.image_root);
+  const to = join(failed, `${fault.name}-${seed}`);
+  for (const name of ['logs', 'nats/nats.log', 'lab/executor.log', 'lab/console.log'])
+    if (existsSync(join(from, name))) cpSync(join(from, name), join(to, name), { recursive: true });
 };
 
 /** Two that look for free ports at the same time find the same. */

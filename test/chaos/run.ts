@@ -49,14 +49,14 @@ export const runOnce = async (spindle: SpindleForTests, places: Place[], fault: 
   const traffic = clients.run().finally(() => (busy = false));
   const struck = await hurt();
   const readyAt = Date.now();
-  const recoveryMs = await recovered(spindle, now);
+  const { recoveryMs, waitsFor } = await recovered(spindle, now);
   await traffic;
   const waited = clients.operations.filter(({ settledAt }) => settledAt > readyAt);
-  const quiet = await untilQuiet(spindle, now);
+  const late = waitsFor ?? (await untilQuiet(spindle, now));
   const since = { since: now, streamStart, streamWiped: fault.wipesStream ?? false, operations: clients.operations };
   const facts = await untilWithout(() => observe(spindle, since));
   const violations: Violation[] = [
-    ...(quiet && recoveryMs !== null ? [] : [{ kind: 'late' as const, what: `not recovered within ${RECOVERY_LIMIT_MS / 1_000} s` }]),
+    ...(late ? [{ kind: 'late' as const, what: `not recovered within ${RECOVERY_LIMIT_MS / 1_000} s: ${late}` }] : []),
     ...checkHistory(facts),
     ...(await cleanUp(spindle, token, now)),
   ];
@@ -99,8 +99,15 @@ export const logIn = async (spindle: SpindleForTests): Promise<string> => {
   }
 };
 
-/** Resolves with the time until what was under way at the call is done in every place that remembers it, or null. */
-const recovered = async (spindle: SpindleForTests, since: Date): Promise<number | null> => {
+interface Recovery {
+  /** Null when it took too long. */
+  recoveryMs: number | null;
+  /** What lacked at the last look. */
+  waitsFor?: string;
+}
+
+/** Resolves when what was under way at the call is done in every place that remembers it. */
+const recovered = async (spindle: SpindleForTests, since: Date): Promise<Recovery> => {
   const began = Date.now();
   const [start] = await persistent(() =>
     spindle.sql<{ position: string; open: { id: string; generation: number }[] }>(
@@ -111,40 +118,50 @@ const recovered = async (spindle: SpindleForTests, since: Date): Promise<number 
       [since],
     ),
   );
-  const { position, open } = start!;
-  while (Date.now() - began < RECOVERY_LIMIT_MS) {
-    const [left] = await persistent(() =>
-      spindle.sql<{ count: number }>(
-        `SELECT ((SELECT count(*) FROM targets.outbox WHERE published_at IS NULL AND position <= $1)
-               + (SELECT count(*) FROM targets.outbox o WHERE subject LIKE 'audit-intent.%' AND position <= $1 AND created_at >= $2
-                  AND NOT EXISTS (SELECT FROM audit.entries e WHERE e.id = o.message_id))
-               + (SELECT count(*) FROM targets.targets t JOIN json_to_recordset($3) AS w(id uuid, generation int)
-                  ON w.id = t.id AND w.generation = t.generation WHERE operation IS NOT NULL))::int AS count`,
-        [position, since, JSON.stringify(open)],
-      ),
-    );
-    if (left!.count === 0 && (await kernelHasAll(spindle, since))) return Date.now() - began;
-    await sleep(100);
+  for (;; await sleep(100)) {
+    const waitsFor = (await persistent(() => openWork(spindle, since, start!))) || (await missingInKernel(spindle, since));
+    if (waitsFor === '') return { recoveryMs: Date.now() - began };
+    if (Date.now() - began > RECOVERY_LIMIT_MS) return { recoveryMs: null, waitsFor };
   }
-  return null;
 };
 
-const kernelHasAll = async (spindle: SpindleForTests, since: Date): Promise<boolean> => {
+/** Of what there was at the start; empty when nothing is left. */
+const openWork = async (
+  spindle: SpindleForTests,
+  since: Date,
+  { position, open }: { position: string; open: { id: string; generation: number }[] },
+): Promise<string> => {
+  const rows = await spindle.sql<{ what: string }>(
+    `SELECT 'unpublished ' || subject AS what FROM targets.outbox WHERE published_at IS NULL AND position <= $1
+     UNION ALL
+     SELECT 'unrecorded ' || subject FROM targets.outbox o WHERE subject LIKE 'audit-intent.%' AND position <= $1 AND created_at >= $2
+       AND NOT EXISTS (SELECT FROM audit.entries e WHERE e.id = o.message_id)
+     UNION ALL
+     SELECT t.status || ' with operation ' || t.operation || ' ' || t.id FROM targets.targets t
+       JOIN json_to_recordset($3) AS w(id uuid, generation int) ON w.id = t.id AND w.generation = t.generation
+     WHERE operation IS NOT NULL`,
+    [position, since, JSON.stringify(open)],
+  );
+  return rows.map(({ what }) => what).join(', ');
+};
+
+const missingInKernel = async (spindle: SpindleForTests, since: Date): Promise<string> => {
   const rows = await persistent(() => targetsSince(spindle, since));
   const active = rows.filter(({ status, operation }) => status === 'ACTIVE' && operation === null);
-  if (active.length === 0) return true;
+  if (active.length === 0) return '';
   const { targets } = await observeKernel(spindle);
-  return active.every(({ iqn }) => targets.some((found) => found.iqn === iqn && found.enabled));
+  const lacking = active.filter(({ iqn }) => !targets.some((found) => found.iqn === iqn && found.enabled));
+  return lacking.map(({ iqn }) => `${iqn} not enabled in the kernel`).join(', ');
 };
 
-/** Nothing is under way any more, anywhere. */
-const untilQuiet = async (spindle: SpindleForTests, since: Date): Promise<boolean> => {
+/** Nothing is under way any more, anywhere; else what still is. */
+const untilQuiet = async (spindle: SpindleForTests, since: Date): Promise<string | undefined> => {
   for (const until = Date.now() + RECOVERY_LIMIT_MS; Date.now() < until; await sleep(100)) {
     const rows = await persistent(() => targetsSince(spindle, since));
     if (rows.some(({ operation }) => operation !== null)) continue;
-    if ((await recovered(spindle, since)) !== null) return true;
+    return (await recovered(spindle, since)).waitsFor;
   }
-  return false;
+  return 'operations of targets';
 };
 
 /** The executor's journal and JetStream's last message may come a moment after Postgres knows: looked at again before it is held against them. */
