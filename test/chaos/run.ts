@@ -118,7 +118,7 @@ const recovered = async (spindle: SpindleForTests, since: Date): Promise<Recover
       [since],
     ),
   );
-  for (;; await sleep(100)) {
+  for (; ; await sleep(100)) {
     const waitsFor = (await persistent(() => openWork(spindle, since, start!))) || (await missingInKernel(spindle, since));
     if (waitsFor === '') return { recoveryMs: Date.now() - began };
     if (Date.now() - began > RECOVERY_LIMIT_MS) return { recoveryMs: null, waitsFor };
