@@ -17,11 +17,14 @@ const OWNERS: Record<string, ServiceName[]> = {
   service: ['targets-service', 'storage-node-executor'],
 };
 
+/** The configuration is saved once, when a burst of changes is over: there is no second time. */
+const ONCE_A_RUN: CrashPoint[] = ['executor.config-saved', 'executor.saved-file-verified', 'executor.journal-forced'];
+
 /** Dies at the first or second time that the traffic comes by. */
 const crash = (point: CrashPoint, name: ServiceName, label: string): Fault => ({
   name: label,
   arm: async ({ spindle, prng, busy }) => {
-    const service = await armed(spindle, name, { SPINDLE_CRASH_POINT: `${point}:${prng.int(1, 2)}` });
+    const service = await armed(spindle, name, { SPINDLE_CRASH_POINT: `${point}:${prng.int(1, ONCE_A_RUN.includes(point) ? 1 : 2)}` });
     return () => untilDead(service, busy);
   },
 });
