@@ -83,7 +83,7 @@ const allResults = (): Result[] =>
 
 /** What the other commands found, as far as they were run here. */
 const sections = (): string[] => [
-  existsSync(reboots) ? rebootSection(readReboots(reboots)) : '',
+  rebootSection(readReboots(reboots)),
   existsSync(planted) ? plantedReport(JSON.parse(readFileSync(planted, 'utf8')) as PlantedResults) : '',
 ];
 

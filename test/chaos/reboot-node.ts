@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TargetResponse } from '#contracts';
@@ -31,7 +31,7 @@ export const rebootNode = async (count: number, folder: string, commit: string, 
 
 /** What runs so far came to, by number of targets. */
 export const readReboots = (folder: string): Reboot[] =>
-  readdirSync(folder)
+  (existsSync(folder) ? readdirSync(folder) : [])
     .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Reboot)
     .sort((a, b) => a.targets - b.targets);
 

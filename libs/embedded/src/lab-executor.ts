@@ -66,6 +66,7 @@ export class ExecutorInLab {
   async stop(): Promise<void> {
     this.mayEnd = true;
     await this.shell.run(stopScript, (stopGraceSeconds + 5) * 1000);
+    this.running = false; // also after a start of which nobody knows what became
   }
 
   async kill(signal: NodeJS.Signals): Promise<void> {
