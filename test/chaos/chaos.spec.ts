@@ -45,7 +45,7 @@ it.each(POINTS)(
 
 it('sees what is done behind everybody’s back: this suite can fail', async () => {
   const since = new Date();
-  const run = { since, streamStart: await streamEnd(spindle), streamWiped: false, operations: [] };
+  const run = { since, streamStart: await streamEnd(spindle), streamWiped: false, mayFailWith: [], operations: [] };
   const { machine, image } = places[0]!;
   const headers = { Prefer: 'wait=20' };
   const { body } = await spindle.http<{ id: string; iqn: string }>(

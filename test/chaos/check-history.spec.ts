@@ -40,6 +40,7 @@ const goodFacts = (): Facts => ({
   streamWiped: false,
   entries: ['t1:1', 't1:2', 't2:1', 't2:2', 't2:3', 't2:4'].map((text, at) => ({ seq: at + 1, id: `a-${text}` })),
   trailGaps: 0,
+  mayFailWith: [],
 });
 
 const command = (action: 'create' | 'delete', key: string) => ({
@@ -63,6 +64,7 @@ const row = (id: string, machine_id: string) => ({
   operation: null,
   read_only: false,
   disk_id: `disk-${id}`,
+  error: null,
 });
 
 it('finds nothing wrong with a good history', () => expect(checkHistory(goodFacts())).toEqual([]));
@@ -98,6 +100,16 @@ it.each<[string, string, (facts: Facts) => void]>([
   const facts = goodFacts();
   spoil(facts);
   expect(checkHistory(facts).map((violation) => violation.kind)).toContain(kind);
+});
+
+it('lets a create fail in a way that its fault brings about, and in no other', () => {
+  const facts = { ...goodFacts(), mayFailWith: ['TARGETCLI_TIMEOUT'] };
+  Object.assign(facts.targets[0]!, { status: 'ERROR', error: 'TARGETCLI_TIMEOUT' });
+  Object.assign(facts, { kernel: { targets: [], backstores: [] }, journal: { live: [], backstores: [] } });
+  const other = { ...facts, targets: facts.targets.map((row) => ({ ...row, error: 'READ_BACK_MISMATCH' })) };
+
+  expect(checkHistory(facts)).toEqual([]);
+  expect(checkHistory({ ...other, targets: [other.targets[0]!, facts.targets[1]!] }).map(({ kind }) => kind)).toEqual(['lost']);
 });
 
 it('lets one of two rivals be refused', () => {

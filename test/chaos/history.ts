@@ -30,6 +30,8 @@ export interface TargetRow {
   version: number;
   read_only: boolean;
   disk_id: string;
+  /** Code of its last error. */
+  error: string | null;
 }
 
 export interface KernelTarget {
@@ -68,6 +70,8 @@ export interface Facts {
   entries: { seq: number; id: string }[];
   /** Places missing or given out twice in the whole trail. */
   trailGaps: number;
+  /** Codes with which a create may end, its node clean and its caller told: `Fault.mayFailWith`. */
+  mayFailWith: readonly string[];
 }
 
 export interface Violation {

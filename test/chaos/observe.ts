@@ -82,7 +82,7 @@ const parsed = (text: string): JournalLine | undefined => {
   }
 };
 
-const TARGET_COLUMNS = 'id, iqn, machine_id, initiator_iqn, status, operation, version, read_only, disk_id';
+const TARGET_COLUMNS = `id, iqn, machine_id, initiator_iqn, status, operation, version, read_only, disk_id, last_error->>'code' AS error`;
 
 export const targetsSince = (spindle: SpindleForTests, since: Date): Promise<TargetRow[]> =>
   spindle.sql<TargetRow>(`SELECT ${TARGET_COLUMNS} FROM targets.targets WHERE created_at >= $1 ORDER BY id`, [since]);
@@ -90,7 +90,7 @@ export const targetsSince = (spindle: SpindleForTests, since: Date): Promise<Tar
 /** Everything, read when nothing moves any more. */
 export const observe = async (
   spindle: SpindleForTests,
-  run: { since: Date; streamStart: number; streamWiped: boolean; operations: Operation[] },
+  run: { since: Date; streamStart: number; streamWiped: boolean; mayFailWith: readonly string[]; operations: Operation[] },
 ): Promise<Facts> => {
   const targets = await targetsSince(spindle, run.since);
   const ids = targets.map(({ id }) => id);
@@ -121,6 +121,7 @@ export const observe = async (
     streamWiped: run.streamWiped,
     entries: entries.map(({ seq, id }) => ({ seq: Number(seq), id })),
     trailGaps: counts!.gaps,
+    mayFailWith: run.mayFailWith,
   };
 };
 

@@ -53,7 +53,8 @@ export const runOnce = async (spindle: SpindleForTests, places: Place[], fault: 
   await traffic;
   const waited = clients.operations.filter(({ settledAt }) => settledAt > readyAt);
   const late = waitsFor ?? (await untilQuiet(spindle, now));
-  const since = { since: now, streamStart, streamWiped: fault.wipesStream ?? false, operations: clients.operations };
+  const { wipesStream: streamWiped = false, mayFailWith = [] } = fault;
+  const since = { since: now, streamStart, streamWiped, mayFailWith, operations: clients.operations };
   const facts = await untilWithout(() => observe(spindle, since));
   const violations: Violation[] = [
     ...(late ? [{ kind: 'late' as const, what: `not recovered within ${RECOVERY_LIMIT_MS / 1_000} s: ${late}` }] : []),

@@ -28,4 +28,6 @@ export interface Fault {
   arm: (strike: Strike) => Promise<() => Promise<boolean>>;
   /** JetStream is emptied. */
   wipesStream?: boolean;
+  /** Codes of `last_error` that a target in ERROR may have after it: the node could not do it, undid it, and said so. */
+  mayFailWith?: readonly string[];
 }

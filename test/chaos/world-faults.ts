@@ -91,6 +91,7 @@ const otherwise = async (
 
 const hangTargetcli: Fault = {
   name: 'node.targetcli-hangs',
+  mayFailWith: ['TARGETCLI_TIMEOUT'],
   arm: async (strike) => {
     const { spindle, prng } = strike;
     await installWrapper(spindle);

@@ -1,3 +1,4 @@
+import { headers } from 'nats';
 import { nodeSubject, type NodeReport } from '#contracts';
 import { newId } from '#runtime';
 import { TargetsServiceForTests, eventually } from '../../../../test/harness/targets-service-for-tests';
@@ -77,6 +78,33 @@ describe('nodes', () => {
 
     expect(before).toEqual([id]);
     expect(wishes).toEqual([id, id]);
+  });
+
+  it('get a wish again soon after a try that they refused, though the one before it still waits for an answer', async () => {
+    const say = (connection: number) =>
+      service.bus.request(nodeSubject('node-back', 'report'), JSON.stringify(service.report('node-back', { connection })));
+    let tries = 0;
+    const node = service.bus.subscribe(nodeSubject('node-back', 'apply'), {
+      callback: (_, message) => {
+        // the first one dies with its executor, the next comes before the node is the new one's
+        if (++tries !== 2) return;
+        const sent = headers();
+        sent.set('Nats-Service-Error-Code', '503');
+        message.respond(JSON.stringify({ code: 'NODE_BUSY', title: 'busy', status: 503 }), { headers: sent });
+      },
+    });
+    await say(1);
+    const { id: machine_id } = await service.machine();
+    await service.ask('targets.create', { machine_id, image_id: await service.image('node-back') });
+    // longer than it takes to renew a claim
+    await new Promise((done) => setTimeout(done, 2_000));
+
+    await say(2);
+    await eventually(
+      () => Promise.resolve(tries),
+      (count) => count >= 3,
+    );
+    node.unsubscribe();
   });
 
   it('tell of logins, whose events share the order of their target', async () => {

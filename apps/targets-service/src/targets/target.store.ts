@@ -64,12 +64,15 @@ export const claimOperation = async (tx: EntityManager, id: string, leaseMs: num
   return result.affected === 1 ? findTarget(tx, id) : null;
 };
 
-/** For as long as the same wish is the current one; not when it was made due meanwhile, since its holder may wait for a dead node. */
-export const extendClaim = (tx: EntityManager, { id, generation }: Target, leaseMs: number): Promise<unknown> =>
+/**
+ * For as long as the same wish is the current one; not when it was made due meanwhile, since its holder may wait for a dead node, nor when
+ * another try at it has ended since: the holder would keep the next one away until its own wait is over.
+ */
+export const extendClaim = (tx: EntityManager, { id, generation, attempts }: Target, leaseMs: number): Promise<unknown> =>
   tx.query(
-    `UPDATE targets.targets SET next_attempt_at = now() + make_interval(secs => $3)
-     WHERE id = $1 AND generation = $2 AND operation IS NOT NULL AND next_attempt_at > now()`,
-    [id, generation, leaseMs / 1_000],
+    `UPDATE targets.targets SET next_attempt_at = now() + make_interval(secs => $4)
+     WHERE id = $1 AND generation = $2 AND attempts = $3 AND operation IS NOT NULL AND next_attempt_at > now()`,
+    [id, generation, attempts, leaseMs / 1_000],
   );
 
 /** The longest due of each node, so that one with many cannot hide those of another. */
@@ -82,12 +85,12 @@ export const dueOperations = (tx: EntityManager, perNode: number): Promise<Pick<
     [perNode],
   );
 
-/** Not the wish that was sent any more when the generation has moved on. */
+/** Not the wish that was sent any more when the generation has moved on, nor the last try at it when another one has ended since. */
 export const postponeOperation = (tx: EntityManager, target: Target, delayMs: number): Promise<unknown> =>
   tx.query(
-    `UPDATE targets.targets SET next_attempt_at = now() + make_interval(secs => $3), attempts = attempts + 1, last_error = $4
-     WHERE id = $1 AND generation = $2 AND operation IS NOT NULL`,
-    [target.id, target.generation, delayMs / 1_000, target.last_error],
+    `UPDATE targets.targets SET next_attempt_at = now() + make_interval(secs => $4), attempts = attempts + 1, last_error = $5
+     WHERE id = $1 AND generation = $2 AND attempts = $3 AND operation IS NOT NULL`,
+    [target.id, target.generation, target.attempts, delayMs / 1_000, target.last_error],
   );
 
 /** What a node must have or must lose, in order of id. */
