@@ -86,8 +86,8 @@ describe('nodes', () => {
     let tries = 0;
     const node = service.bus.subscribe(nodeSubject('node-back', 'apply'), {
       callback: (_, message) => {
-        // the first one dies with its executor, the next comes before the node is the new one's
-        if (++tries !== 2) return;
+        // the first one dies with its executor, the next come before the node is the new one's: until a claim is sure to be renewed in between
+        if (++tries === 1 || tries > 4) return;
         const sent = headers();
         sent.set('Nats-Service-Error-Code', '503');
         message.respond(JSON.stringify({ code: 'NODE_BUSY', title: 'busy', status: 503 }), { headers: sent });
@@ -96,13 +96,15 @@ describe('nodes', () => {
     await say(1);
     const { id: machine_id } = await service.machine();
     await service.ask('targets.create', { machine_id, image_id: await service.image('node-back') });
-    // longer than it takes to renew a claim
-    await new Promise((done) => setTimeout(done, 2_000));
+    await eventually(
+      () => Promise.resolve(tries),
+      (count) => count === 1,
+    );
 
     await say(2);
     await eventually(
       () => Promise.resolve(tries),
-      (count) => count >= 3,
+      (count) => count === 5,
     );
     node.unsubscribe();
   });
