@@ -111,6 +111,8 @@ test('a save that fails is told, does not undo the target and is tried again', a
 
 test('a save that is said to be done and has written nothing is told, and tried again', async () => {
   const wish = wishFor(node.image());
+  await apply(wishFor(node.image()));
+  await state('saved'); // there is a file then, which lacks the next one
   await node.putMisbehavingTargetcli();
   await node.behave('swallow saveconfig');
   await node.startExecutor({ TARGETCLI_PATH: MISBEHAVING, TARGETCLI_IDLE_MS: '0' });
