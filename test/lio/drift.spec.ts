@@ -33,11 +33,16 @@ const mended = async () => {
   expect((await node.reported(() => true)).drifted).toEqual([]);
 };
 
-/** One of each sort: test/e2e/drift has them all, and has a whole Spindle mend them. */
+/** One of each sort, and what is missing as a whole; test/e2e/drift has the long list, and has a whole Spindle mend it. */
 const KINDS: [string, () => Promise<unknown>, string[]][] = [
   ['a TPG that is disabled', () => configfs(`${folder()}/enable`, '0'), ['different enabled']],
   ['an ACL for somebody else', () => byHand(`${tpg()}/acls create ${PREFIX}:m-intruder add_mapped_luns=false`), ['extra acl']],
   ['a LUN that is missing', () => byHand(`${tpg()}/luns delete 0`), ['missing lun', 'missing mapped lun']],
+  [
+    'a target that is missing with its backstore',
+    () => byHand(`/iscsi delete ${wish.iqn}`, `/backstores/fileio delete ${backstore()}`),
+    ['missing backstore', 'missing target'],
+  ],
 ];
 
 test.each(KINDS)('%s is reported, and mended by the same wish', async (_, change, drift) => {
