@@ -9,7 +9,7 @@ import { plantedReport, type PlantedResults } from './planted-report';
 import { readReboots, rebootNode } from './reboot-node';
 import { rebootSection } from './reboot-report';
 import { report, table } from './report';
-import { makePlaces, runOnce, type Result } from './run';
+import { makePlaces, runOnce, type Earlier, type Outcome, type Result } from './run';
 import type { Fault } from './strike';
 
 const USAGE = `npm run chaos -- [options]
@@ -66,7 +66,7 @@ export const main = async (argv: string[], commit: string): Promise<number> => {
   const faults = FAULTS.filter(({ name }) => !wanted || wanted.some((word) => name === word || name.startsWith(`${word}.`)));
   const seeds = values.seed ? [Number(values.seed)] : [...Array(Number(values.seeds))].map((_, at) => at + 1);
   mkdirSync(folder, { recursive: true });
-  const results = await runAll(faults, seeds, { jobs: Number(values.jobs), resume: values.resume });
+  const results = await runAll(faults, seeds, { jobs: Number(values.jobs), resume: values.resume, commit });
   say(table(results));
   if (values.report) writeFileSync(join(root, 'docs/chaos-report.md'), report(allResults(), commit, sections()));
   return results.some(({ violations }) => violations.length > 0) ? 1 : 0;
@@ -78,8 +78,17 @@ const allResults = (): Result[] =>
   sorted(
     readdirSync(folder)
       .filter((name) => name.endsWith('.json'))
-      .map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as Result),
+      .map((name) => readResult(join(folder, name))),
   );
+
+const readResult = (file: string): Result => JSON.parse(readFileSync(file, 'utf8')) as Result;
+
+const earlierRuns = (fault: Fault, seed: number): Earlier[] => {
+  const file = fileOf(fault, seed);
+  if (!existsSync(file)) return [];
+  const { commit, struck, violations, earlier } = readResult(file);
+  return [...earlier, { commit, struck, violations }];
+};
 
 /** What the other commands found, as far as they were run here. */
 const sections = (): string[] => [
@@ -92,24 +101,31 @@ const sorted = (results: Result[]): Result[] => {
   return results.sort((a, b) => order.indexOf(a.fault) - order.indexOf(b.fault) || a.seed - b.seed);
 };
 
-const runAll = async (faults: Fault[], seeds: number[], options: { jobs: number; resume: boolean }): Promise<Result[]> => {
+interface RunOptions {
+  jobs: number;
+  resume: boolean;
+  commit: string;
+}
+
+const runAll = async (faults: Fault[], seeds: number[], options: RunOptions): Promise<Result[]> => {
   const results: Result[] = [];
   const runs = seeds.flatMap((seed) => faults.map((fault) => ({ fault, seed })));
   const isThere = ({ fault, seed }: Run): boolean => options.resume && existsSync(fileOf(fault, seed));
-  results.push(...runs.filter(isThere).map(({ fault, seed }) => JSON.parse(readFileSync(fileOf(fault, seed), 'utf8')) as Result));
+  results.push(...runs.filter(isThere).map(({ fault, seed }) => readResult(fileOf(fault, seed))));
   const left = runs.filter((run) => !isThere(run));
-  await Promise.all([...Array(options.jobs)].map((_, job) => work(`chaos-${job + 1}`, left, results)));
+  await Promise.all([...Array(options.jobs)].map((_, job) => work(`chaos-${job + 1}`, options.commit, left, results)));
   return sorted(results);
 };
 
 /** One Spindle for all of them; a run that breaks, or that leaves something behind, ends it, and the next run gets a new one. */
-const work = async (name: string, left: Run[], results: Result[]): Promise<void> => {
+const work = async (name: string, commit: string, left: Run[], results: Result[]): Promise<void> => {
   let running: Running | undefined;
   try {
     for (let run = left.shift(); run; run = left.shift()) {
       const { fault, seed } = run;
       running ??= await bootInTurn(name);
-      const result = await runOnce(running.spindle, running.places, fault, seed).catch(brokenRun(fault, seed));
+      const outcome = await runOnce(running.spindle, running.places, fault, seed).catch(brokenRun(fault, seed));
+      const result: Result = { ...outcome, commit, earlier: earlierRuns(fault, seed) };
       writeFileSync(fileOf(fault, seed), `${JSON.stringify(result, null, 2)}\n`);
       results.push(result);
       tell(result);
@@ -146,7 +162,7 @@ const boot = async (name: string): Promise<Running> => {
 
 const brokenRun =
   (fault: Fault, seed: number) =>
-  (error: unknown): Result => ({
+  (error: unknown): Outcome => ({
     fault: fault.name,
     seed,
     struck: false,

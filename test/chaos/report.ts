@@ -44,6 +44,22 @@ export const table = (results: Result[]): string => {
   return [line(HEADINGS), line(HEADINGS.map((_, at) => (at === 0 ? '---' : '--:'))), ...rows.map(line)].join('\n');
 };
 
+const commitsOf = (results: Result[]): string =>
+  [...new Set(results.map(({ commit }) => commit))]
+    .map((commit) => `${commit} (${results.filter((result) => result.commit === commit).length})`)
+    .join(', ');
+
+/** The table shows the last run of a fault and seed only: what earlier ones found stands here. */
+const madeAgain = (results: Result[]): string => {
+  const lines = results.flatMap(({ fault, seed, earlier }) =>
+    earlier.map(({ commit, struck, violations }) => {
+      const found = violations.map(({ kind, what }) => `${kind}: ${what}`).join('; ');
+      return `- \`${fault}\`, seed ${seed}, on ${commit}: ${[struck ? '' : 'not struck', found].filter(Boolean).join('; ') || 'nothing was found'}`;
+    }),
+  );
+  return lines.length === 0 ? 'None.' : lines.join('\n');
+};
+
 /** @param sections what else was found, each with its heading; empty ones are left out */
 export const report = (results: Result[], commit: string, sections: string[]): string => {
   const seeds = [...new Set(results.map(({ seed }) => seed))].sort((a, b) => a - b);
@@ -52,7 +68,7 @@ export const report = (results: Result[], commit: string, sections: string[]): s
   );
   return `# What the fault harness found
 
-Written by \`npm run chaos -- --report\`; docs/chaos.md says how it works. Commit ${commit}, seeds ${seeds.join(', ')}, ${cpus().length} CPUs
+Written by \`npm run chaos -- --report\` on commit ${commit}; docs/chaos.md says how it works. Runs on ${commitsOf(results)}; seeds ${seeds.join(', ')}, ${cpus().length} CPUs
 (${cpus()[0]?.model ?? 'unknown'}), ${Math.round(totalmem() / 2 ** 30)} GB, the real kernel target in the storage lab on the same machine.
 
 **${results.length} runs, ${results.reduce((sum, { commands }) => sum + commands, 0)} commands: ${count(results, 'lost')} lost, ${count(results, 'doubled')} doubled, ${count(results, 'orphaned')} orphaned, ${count(results, 'open')} open, ${count(results) - count(results, 'lost', 'doubled', 'orphaned', 'open')} other.**
@@ -67,6 +83,10 @@ ${table(results)}
 ## Violations
 
 ${violations.length === 0 ? 'None.' : violations.join('\n')}
+
+## Runs that were made again
+
+${madeAgain(results)}
 
 ${sections.filter((text) => text !== '').join('\n')}`;
 };

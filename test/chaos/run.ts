@@ -7,7 +7,16 @@ import { Prng, seedOf } from './prng';
 import type { Fault, SettledTarget, Strike } from './strike';
 import { Traffic, type Place } from './traffic';
 
-export interface Result {
+/** A run as it is kept: one file for each fault and seed. */
+export interface Result extends Outcome {
+  commit: string;
+  /** Of the same fault and seed, oldest first: a run that is made again must not hide what the one before found. */
+  earlier: Earlier[];
+}
+
+export type Earlier = Pick<Result, 'commit' | 'struck' | 'violations'>;
+
+export interface Outcome {
   fault: string;
   seed: number;
   /** False: the traffic never came by the crash point. */
@@ -35,7 +44,7 @@ export const makePlaces = async (spindle: SpindleForTests): Promise<Place[]> => 
 };
 
 /** One fault under one seed's traffic, and what the history says afterwards. Leaves a clean node behind, or throws. */
-export const runOnce = async (spindle: SpindleForTests, places: Place[], fault: Fault, seed: number): Promise<Result> => {
+export const runOnce = async (spindle: SpindleForTests, places: Place[], fault: Fault, seed: number): Promise<Outcome> => {
   const began = Date.now();
   const prng = new Prng(seedOf(fault.name, seed));
   let busy = true;
