@@ -1,6 +1,7 @@
 #!/bin/sh
 # First stage of the storage lab: the host's file system, read-only, becomes a writable overlay. lab_dir comes from the kernel line.
 set -e
+unset LD_PRELOAD # what the kernel itself may need on the host
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 export PATH
 mount -t proc proc /proc

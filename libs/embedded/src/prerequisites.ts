@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { hasWideRegisters } from './wide-registers';
 
 export type PrerequisiteGroup = 'nats' | 'storage-lab' | 'initiator';
 
@@ -11,6 +12,8 @@ export type Prerequisite = {
   file: string;
   /** Services that the package would start on this machine, now and at each boot. */
   services?: string[];
+  /** Whether this machine needs it; left out: every one does. */
+  isNeeded?: () => boolean;
 };
 
 const plugin = '/usr/lib/x86_64-linux-gnu';
@@ -41,6 +44,13 @@ export const prerequisites: readonly Prerequisite[] = [
     file: `${plugin}/vdeplug/libvdeplug_slirp.so`,
     purpose: "the storage lab's way to the host's loopback",
   },
+  {
+    group: 'storage-lab',
+    name: 'tcc',
+    file: 'tcc',
+    purpose: "compiles the few lines that the storage lab's kernel needs on a CPU with AMX",
+    isNeeded: hasWideRegisters,
+  },
   { group: 'initiator', name: 'libiscsi-bin', file: 'iscsi-inq', purpose: 'an iSCSI initiator that checks what a machine would see' },
   { group: 'initiator', name: 'qemu-utils', file: 'qemu-io', purpose: 'reads and writes a disk as a machine would' },
   { group: 'initiator', name: 'qemu-block-extra', file: `${plugin}/qemu/block-iscsi.so`, purpose: 'iSCSI for qemu-io' },
@@ -65,8 +75,8 @@ export function findProgram(name: string): string | undefined {
 }
 
 export function missingPrerequisites(groups: readonly PrerequisiteGroup[]): Prerequisite[] {
-  return prerequisites.filter(({ group, name, file }) => {
+  return prerequisites.filter(({ group, name, file, isNeeded }) => {
     const given = name === 'nats-server' ? process.env['NATS_SERVER_BIN'] : undefined;
-    return groups.includes(group) && findProgram(given ?? file) === undefined;
+    return groups.includes(group) && findProgram(given ?? file) === undefined && (isNeeded?.() ?? true);
   });
 }

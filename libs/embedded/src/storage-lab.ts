@@ -11,6 +11,7 @@ import { LabShell, type ScriptResult } from './lab-shell';
 import { claimPort, PortTaken } from './ports';
 import { findProgram, missingPrerequisites, PrerequisitesMissing } from './prerequisites';
 import type { Owner } from './unprivileged';
+import { wideRegistersLibrary } from './wide-registers';
 
 export type StorageLabOptions = {
   /** Holds the lab's logs and what survives a reboot of it. One lab per folder. No spaces or commas in its path. */
@@ -101,7 +102,7 @@ async function boot(options: StorageLabOptions, folders: Folders, owner: Owner |
 
   const started = Date.now();
   const console = openLog(dir);
-  const kernel = spawnKernel({ dir, owner, cpu, memMb, line: kernelLine({ dir, init, memMb, portalPort, healthPort }) });
+  const kernel = spawnKernel({ dir, projectRoot, owner, cpu, memMb, line: kernelLine({ dir, init, memMb, portalPort, healthPort }) });
   recordProcess(dir, kernel.pid);
   const shell = new LabShell(kernel.process.stdio[3] as Duplex, controlFolder(dir), owner);
   const stopped = kernel.ended.then(() => shell.close(new Error('the storage lab has ended')));
@@ -155,8 +156,10 @@ async function boot(options: StorageLabOptions, folders: Folders, owner: Owner |
   };
 }
 
-function spawnKernel(kernel: { dir: string; owner: Owner | undefined; cpu: number; memMb: number; line: string[] }): GuardedChild {
-  const { dir, owner, cpu, memMb, line } = kernel;
+type Kernel = { dir: string; projectRoot: string; owner: Owner | undefined; cpu: number; memMb: number; line: string[] };
+
+function spawnKernel({ dir, projectRoot, owner, cpu, memMb, line }: Kernel): GuardedChild {
+  const preloaded = wideRegistersLibrary(dir, projectRoot);
   const consoleLog = openSync(join(dir, 'console.log'), 'a');
   const executorLog = openSync(join(dir, 'executor.log'), 'a');
   try {
@@ -164,7 +167,7 @@ function spawnKernel(kernel: { dir: string; owner: Owner | undefined; cpu: numbe
       ...owner,
       cwd: dir,
       // Nothing of our environment: every variable would be the init's, too.
-      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: dir, TMPDIR: memoryFolder(dir, memMb) },
+      env: { PATH: '/usr/sbin:/usr/bin:/sbin:/bin', HOME: dir, TMPDIR: memoryFolder(dir, memMb), LD_PRELOAD: preloaded },
       stdio: [consoleLog, consoleLog, 'pipe', executorLog],
     });
   } finally {
