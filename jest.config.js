@@ -57,5 +57,6 @@ module.exports = {
     { ...common, displayName: 'lio', testRegex: 'test/lio/.*\\.spec\\.ts$' },
     { ...common, displayName: 'e2e', testRegex: 'test/e2e/.*\\.spec\\.ts$' },
     { ...common, displayName: 'chaos', testRegex: 'test/chaos/.*\\.spec\\.ts$' },
+    { ...common, displayName: 'prove', testRegex: 'test/prove/.*\\.spec\\.ts$' },
   ],
 };

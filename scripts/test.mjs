@@ -18,6 +18,7 @@ const RUNS = [
   { name: 'lio', args: ['--selectProjects', 'lio', '--maxWorkers', '2'] },
   { name: 'e2e', args: ['--selectProjects', 'e2e', '--runInBand'] },
   { name: 'chaos', args: ['--selectProjects', 'chaos', '--runInBand'] },
+  { name: 'prove', args: ['--selectProjects', 'prove', '--runInBand'] },
 ];
 
 const total = { passed: 0, failed: 0, suitesFailed: 0 };
