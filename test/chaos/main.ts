@@ -123,7 +123,7 @@ const work = async (name: string, commit: string, left: Run[], results: Result[]
   try {
     for (let run = left.shift(); run; run = left.shift()) {
       const { fault, seed } = run;
-      running ??= await bootInTurn(name);
+      running ??= await boot(name);
       const outcome = await runOnce(running.spindle, running.places, fault, seed).catch(brokenRun(fault, seed));
       const result: Result = { ...outcome, commit, earlier: earlierRuns(fault, seed) };
       writeFileSync(fileOf(fault, seed), `${JSON.stringify(result, null, 2)}\n`);
@@ -146,14 +146,6 @@ const keepLogs = ({ endpoints }: SpindleForTests, { fault, seed }: Run): void =>
   for (const name of ['logs', 'nats/nats.log', 'lab/executor.log', 'lab/console.log'])
     if (existsSync(join(from, name))) cpSync(join(from, name), join(to, name), { recursive: true });
 };
-
-/** Two that look for free ports at the same time find the same. */
-const bootInTurn = (name: string): Promise<Running> => {
-  const mine = lastBoot.catch(() => undefined).then(() => boot(name));
-  lastBoot = mine;
-  return mine;
-};
-let lastBoot: Promise<unknown> = Promise.resolve();
 
 const boot = async (name: string): Promise<Running> => {
   const spindle = await startSpindleForTests(name);

@@ -42,8 +42,7 @@ export const startSpindleForTests = async (name: string, settings: Record<string
   rmSync(dataDir, { recursive: true, force: true });
   mkdirSync(dataDir, { recursive: true });
   const say = (line: string) => appendFileSync(join(dataDir, 'harness.log'), `${line}\n`);
-  const ports = { httpPort: undefined, natsPort: undefined, portalPort: undefined };
-  const spindle = await startSpindle({ dataDir, ...ports, settings, durable: false, say });
+  const spindle = await startSpindle({ dataDir, usualPorts: false, settings, durable: false, say });
   const { endpoints } = spindle;
   const login = { user: endpoints.nats_user, pass: endpoints.nats_password };
   const bus = await connect({ servers: endpoints.nats_url, ...login, maxReconnectAttempts: -1, reconnectTimeWait: 200 });

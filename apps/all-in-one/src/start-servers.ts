@@ -23,11 +23,13 @@ export class Servers {
   }
 
   async start(): Promise<void> {
-    const { natsPort, portalPort } = this.options;
+    const { natsPort, portalPort, usualPorts = true } = this.options;
     mkdirSync(this.imageRoot, { recursive: true });
     this.postgres = await this.startDatabase();
-    this.nats = await startOnPort({ purpose: 'NATS', usual: 4222, named: natsPort }, (port) => this.startBus(port));
-    this.lab = await startOnPort({ purpose: 'iSCSI portal', usual: 3260, named: portalPort }, (port) => this.startNode(port));
+    const bus = { purpose: 'NATS', usual: usualPorts ? 4222 : undefined, named: natsPort };
+    this.nats = await startOnPort(bus, (port) => this.startBus(port));
+    const node = { purpose: 'iSCSI portal', usual: usualPorts ? 3260 : undefined, named: portalPort };
+    this.lab = await startOnPort(node, (port) => this.startNode(port));
   }
 
   async stop(): Promise<void> {

@@ -66,7 +66,7 @@ export const startServices = async (
   const [targets, audit, gateway] = await Promise.all([
     start('targets-service', { purpose: 'targets-service' }, 'HEALTH_PORT'),
     start('audit-service', { purpose: 'audit-service' }, 'HEALTH_PORT'),
-    start('gateway', { purpose: 'gateway', usual: 3000, named: options.httpPort }, 'HTTP_PORT'),
+    start('gateway', { purpose: 'gateway', usual: options.usualPorts === false ? undefined : 3000, named: options.httpPort }, 'HTTP_PORT'),
   ]);
   return { 'targets-service': targets, 'audit-service': audit, gateway };
 };

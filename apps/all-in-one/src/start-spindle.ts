@@ -11,6 +11,8 @@ export interface SpindleOptions {
   httpPort?: number;
   natsPort?: number;
   portalPort?: number;
+  /** Default true: what a person expects to find on 3000, 4222 and 3260 is there when these are free. Two that start at once meet there. */
+  usualPorts?: boolean;
   logLevel?: string;
   /** Added to the settings of every service, and of the executor. */
   settings?: Record<string, string>;
