@@ -29,6 +29,9 @@ export const startTrail = async (settings: Record<string, string> = {}) => {
   });
   const keyFile = join(folder, 'public.pem');
   writeFileSync(keyFile, keys.publicKey);
+  const signingKeyFile = join(folder, 'signing.pem');
+  const signingKey = generateKeyPairSync('ed25519').privateKey;
+  writeFileSync(signingKeyFile, signingKey.export({ type: 'pkcs8', format: 'pem' }));
   const healthPort = await claimPort('health port');
   const natsSettings = { NATS_URL: nats.url, NATS_USER: login.user, NATS_PASSWORD: login.password };
   const bus = await connectBus('spec', natsSettings, silent);
@@ -42,6 +45,7 @@ export const startTrail = async (settings: Record<string, string> = {}) => {
         DATABASE_URL: database.audit_app,
         MIGRATION_DATABASE_URL: database.audit_owner,
         AUTH_PUBLIC_KEY_FILE: keyFile,
+        AUDIT_SIGNING_KEY_FILE: signingKeyFile,
         ...settings,
       }),
     );
@@ -51,11 +55,15 @@ export const startTrail = async (settings: Record<string, string> = {}) => {
     bus,
     postgres,
     database,
+    folder,
+    signer: { origin: 'spindle.invalid/audit', privateKey: signingKey },
     healthUrl: `http://127.0.0.1:${healthPort}`,
     sql: <T>(text: string, values?: unknown[]) => runSql<T>(postgres.superuserUrl('spindle'), text, values),
     token,
     search: (filters: object, authorization: string | undefined = token('auditor')) =>
       ask(bus, 'audit.search', filters, { context: { authorization }, timeoutMs: 5_000 }),
+    ask: (subject: string, body: object = {}, authorization = token('auditor')) =>
+      ask(bus, subject, body, { context: { authorization }, timeoutMs: 5_000 }),
     stopService: () => service.close(),
     startService: async () => {
       service = await start();

@@ -14,7 +14,11 @@ export interface RunningService {
 }
 
 /** What each service is told besides its port; nothing of our own environment reaches it. */
-const settingsOf = async (servers: Servers, credentials: Credentials): Promise<Record<ServiceName, Record<string, string>>> => {
+const settingsOf = async (
+  servers: Servers,
+  credentials: Credentials,
+  dataDir: string,
+): Promise<Record<ServiceName, Record<string, string>>> => {
   const database = await provisionDatabase(servers.postgres.superuserUrl);
   return {
     'targets-service': {
@@ -23,7 +27,12 @@ const settingsOf = async (servers: Servers, credentials: Credentials): Promise<R
       AUTH_PRIVATE_KEY_FILE: credentials.privateKeyFile,
       ADMIN_PASSWORD_FILE: credentials.adminPasswordFile,
     },
-    'audit-service': { DATABASE_URL: database.audit_app, MIGRATION_DATABASE_URL: database.audit_owner },
+    'audit-service': {
+      DATABASE_URL: database.audit_app,
+      MIGRATION_DATABASE_URL: database.audit_owner,
+      AUDIT_SIGNING_KEY_FILE: credentials.auditKeyFile,
+      AUDIT_CHECKPOINT_FILE: join(dataDir, 'audit-checkpoints.txt'),
+    },
     gateway: {},
   };
 };
@@ -40,7 +49,7 @@ export const startServices = async (
 ): Promise<Record<ServiceName, RunningService>> => {
   const logs = join(options.dataDir, 'logs');
   mkdirSync(logs, { recursive: true });
-  const own = await settingsOf(servers, credentials);
+  const own = await settingsOf(servers, credentials, options.dataDir);
   const common = {
     NATS_URL: servers.nats.url,
     NATS_USER: credentials.natsUser,

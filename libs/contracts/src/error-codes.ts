@@ -83,6 +83,11 @@ export const ERROR_CODES = {
   IMAGE_NOT_FOUND: { status: 404, title: 'There is no such image', advice: 'Register the image first.' },
   USER_NOT_FOUND: { status: 404, title: 'There is no such user', advice: 'Look it up in the list of users.' },
   SESSION_NOT_FOUND: { status: 404, title: 'There is no such boot session', advice: 'Create the session first.' },
+  ENTRY_NOT_FOUND: {
+    status: 404,
+    title: 'The audit trail has no such entry',
+    advice: 'Use places up to the size of the newest checkpoint.',
+  },
   NODE_NOT_FOUND: { status: 404, title: 'There is no such storage node', advice: 'Look it up in the list of nodes.' },
 
   // present state
@@ -129,6 +134,12 @@ export const ERROR_CODES = {
     retryable: true,
   },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database is away', advice: 'Try again after Retry-After seconds.', retryable: true },
+  NO_CHECKPOINT: {
+    status: 503,
+    title: 'No head of the audit trail was signed yet',
+    advice: 'Try again after Retry-After seconds.',
+    retryable: true,
+  },
   NO_NODE: { status: 503, title: 'No storage node is online', advice: 'Start a storage node, or try again.', retryable: true },
   NODE_CORDONED: {
     status: 503,

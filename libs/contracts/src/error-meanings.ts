@@ -36,6 +36,7 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   IMAGE_NOT_FOUND: 'No image has this id.',
   USER_NOT_FOUND: 'No user has this id.',
   SESSION_NOT_FOUND: 'No boot session has this id.',
+  ENTRY_NOT_FOUND: 'The place is beyond the end of the audit trail, or of the checkpoint that was named.',
   NODE_NOT_FOUND: 'No storage node has this id.',
 
   MACHINE_HAS_TARGET:
@@ -68,6 +69,7 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   SERVICE_UNAVAILABLE:
     'NATS or the service behind the request is away or did not answer in time. A command may have been done all the same.',
   DATABASE_UNAVAILABLE: 'Postgres is away, full or shutting down. Nothing was recorded.',
+  NO_CHECKPOINT: 'The trail is younger than its first checkpoint, or the key to sign with cannot be used.',
   NO_NODE: 'No storage node that could do it has reported lately.',
   NODE_CORDONED: 'The image is on storage nodes, but all of them are cordoned and get no new targets.',
   NODE_OFFLINE:

@@ -1,6 +1,16 @@
 export { asyncApi } from './asyncapi';
 export type { StreamFacts } from './asyncapi-events';
-export { AuditEntry, AuditIntent, AuditListResponse, AuditOutcome, SearchAudit } from './audit';
+export {
+  AuditEntry,
+  AuditIntent,
+  AuditListResponse,
+  AuditOutcome,
+  ExportAudit,
+  GetCheckpoint,
+  ProveConsistency,
+  ProveInclusion,
+  SearchAudit,
+} from './audit';
 export { ERROR_CODES, errorFacts, type ErrorCode, type ErrorCodeFacts } from './error-codes';
 export { AnyEvent, EVENTS, EVENT_NAMES, InitiatorData, cloudEvent, eventType, type EventData, type EventName } from './events';
 export { ERROR_MEANINGS } from './error-meanings';

@@ -43,6 +43,10 @@ export const PERMISSIONS: Record<Action | 'events.stream', readonly Role[] | 'pu
   'nodes.update': admins,
   'nodes.adopt': admins,
   'audit.search': auditors,
+  'audit.checkpoint': auditors,
+  'audit.inclusion': auditors,
+  'audit.consistency': auditors,
+  'audit.export': auditors,
   'events.stream': everyone,
 };
 

@@ -1,4 +1,4 @@
-import { SearchAudit } from './audit';
+import { ExportAudit, GetCheckpoint, ProveConsistency, ProveInclusion, SearchAudit } from './audit';
 import { CreateImage, DeleteImage, GetImage, ListImages, UpdateImage } from './images';
 import { CreateMachine, DeleteMachine, GetMachine, ListMachines, UpdateMachine } from './machines';
 import { AdoptTarget, ListNodes, UpdateNode } from './nodes';
@@ -43,6 +43,10 @@ export const REQUESTS = [
   UpdateNode,
   AdoptTarget,
   SearchAudit,
+  GetCheckpoint,
+  ProveInclusion,
+  ProveConsistency,
+  ExportAudit,
 ] as const;
 
 export type Action = (typeof REQUESTS)[number]['subject'];

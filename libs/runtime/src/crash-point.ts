@@ -63,8 +63,11 @@ export const CRASH_POINTS = [
   'audit.event-received',
   'audit.transaction-open',
   'audit.row-inserted',
+  'audit.leaf-appended',
   'audit.committed',
   'audit.acked',
+  'audit.checkpoint-signed',
+  'audit.checkpoint-witnessed',
 
   'service.before-reply',
   'service.replied',
