@@ -14,7 +14,10 @@ export const silent = createLog('spec', 'silent');
 const nobody = () => undefined;
 
 /** An audit service on a database and a message server of its own. */
-export const startTrail = async (settings: Record<string, string> = {}) => {
+export const startTrail = async (
+  settings: Record<string, string> = {},
+  settingsIn: (folder: string) => Record<string, string> = () => ({}),
+) => {
   const folder = mkdtempSync(join(tmpdir(), 'spindle-spec-trail-'));
   const login = { user: 'spec', password: 'spec' };
   const [postgres, nats] = await Promise.all([
@@ -47,6 +50,7 @@ export const startTrail = async (settings: Record<string, string> = {}) => {
         AUTH_PUBLIC_KEY_FILE: keyFile,
         AUDIT_SIGNING_KEY_FILE: signingKeyFile,
         ...settings,
+        ...settingsIn(folder),
       }),
     );
   let service = await start();
