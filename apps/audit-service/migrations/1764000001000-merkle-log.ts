@@ -1,5 +1,5 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { AuditEntryRow } from '../src/audit-entry.entity';
+import type { AuditEntryRow } from '../src/audit-entry.entity';
 import { leafEntry } from '../src/audit.store';
 import { leafOf } from '../src/entry-leaf';
 import { addLeaf } from '../src/tree.store';

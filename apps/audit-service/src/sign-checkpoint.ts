@@ -59,7 +59,7 @@ export const countFailure = (error: unknown): void => failures.inc({ reason: err
 
 /** Passes heads on to where the database's owner cannot reach them. What could not be is tried again, since the file says what it has. */
 export class CheckpointWriter {
-  private published = 0;
+  private passedOn = 0;
 
   constructor(
     private readonly parts: Pick<Parts, 'database' | 'signer'>,
@@ -73,13 +73,12 @@ export class CheckpointWriter {
     const { database, signer } = this.parts;
     const outside = this.file?.notes().at(-1);
     const head = await inTransaction(database, (tx) => signIfDue(tx, signer, this.pace, outside));
-    if (!head) return;
+    if (!head || head.size <= this.passedOn) return;
     crashPoint('audit.checkpoint-signed');
     sizeGauge.set(head.size);
     if (this.file && outside !== head.note) this.file.append(head.note);
-    if (head.size > this.published)
-      await publishStored(this.bus.nats, { subject: CHECKPOINT_SUBJECT, id: `checkpoint-${head.size}`, body: head.note });
-    this.published = head.size;
+    await publishStored(this.bus.nats, { subject: CHECKPOINT_SUBJECT, id: `checkpoint-${head.size}`, body: head.note });
+    this.passedOn = head.size;
     crashPoint('audit.checkpoint-witnessed');
   }
 }
