@@ -55,6 +55,7 @@ export { CONTRACT_VERSION, REQUESTS, type Action } from './requests';
 export { CreateSession, DeleteSession, GetSession, ListSessions, SessionListResponse, SessionResponse, UpdateSession } from './sessions';
 export {
   ApplyReply,
+  ChapWish,
   DiskWish,
   InspectImageReply,
   InspectImageRequest,
@@ -68,6 +69,7 @@ export {
   TargetWish,
   WishesReply,
   WishesRequest,
+  chapSubject,
   nodeSubject,
   type NodeVerb,
 } from './storage-node';
