@@ -96,6 +96,17 @@ export class StorageNode {
     this.reports.length = 0;
     await this.lab.startExecutor(env);
     await this.reported((report) => report.status !== 'stopping', 20_000);
+    if (this.answer?.accepted) await this.untilGranted();
+  }
+
+  /** A report is heard here before its answer is heard there, and until then the executor changes nothing. */
+  private async untilGranted(): Promise<void> {
+    for (const until = Date.now() + 10_000; Date.now() < until; await sleep(20)) {
+      const answer = await fetch(`${this.lab.healthUrl}/readyz`).catch(() => undefined);
+      const { dependencies } = ((await answer?.json()) ?? {}) as { dependencies?: Record<string, 'up' | 'down'> };
+      if (dependencies?.['targets-service'] === 'up') return;
+    }
+    throw new Error(`the executor does not hold the node\n${this.executorLog()}`);
   }
 
   /** What a node does when its power fails and comes back: disks keep what was forced to them, the kernel knows no target. */

@@ -55,9 +55,10 @@ serve() {
       run) run "$id" & ;;
       kill) kill -KILL -"$(cat "/run/lab/$id.pid")" ;;
     esac
-  done <$line
+  done
 }
 
 # `wait` in process 1 also collects the orphans; `read` would leave them as zombies.
-serve &
+# The line is open before it is said that it is, and stays so: what comes in before its last holder closes it is lost.
+serve <$line &
 while :; do wait; sleep 1; done
