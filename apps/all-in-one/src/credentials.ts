@@ -10,6 +10,7 @@ export interface Credentials {
   privateKeyFile: string;
   publicKeyFile: string;
   auditKeyFile: string;
+  secretsKeyFile: string;
 }
 
 /** Made at random at the first start and kept in files that only we can read: there are no default secrets. */
@@ -28,6 +29,8 @@ export const keepCredentials = (dataDir: string): Credentials => {
     const { privateKey } = generateKeyPairSync('ed25519');
     writeFileSync(auditKeyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
   }
+  const secretsKeyFile = join(folder, 'secrets-keys');
+  if (!existsSync(secretsKeyFile)) writeFileSync(secretsKeyFile, `first:${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
   const adminPasswordFile = join(folder, 'admin-password');
   return {
     adminPassword: keepText(adminPasswordFile),
@@ -37,6 +40,7 @@ export const keepCredentials = (dataDir: string): Credentials => {
     privateKeyFile,
     publicKeyFile,
     auditKeyFile,
+    secretsKeyFile,
   };
 };
 

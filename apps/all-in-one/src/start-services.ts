@@ -26,6 +26,7 @@ const settingsOf = async (
       MIGRATION_DATABASE_URL: database.targets_owner,
       AUTH_PRIVATE_KEY_FILE: credentials.privateKeyFile,
       ADMIN_PASSWORD_FILE: credentials.adminPasswordFile,
+      SECRETS_KEY_FILE: credentials.secretsKeyFile,
     },
     'audit-service': {
       DATABASE_URL: database.audit_app,

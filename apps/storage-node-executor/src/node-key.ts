@@ -4,8 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { chapSubject, type TargetWish } from '#contracts';
 import { openBox, publicKeyText } from '#runtime';
-import { ChapCredentials } from './lio/chap-credentials';
-import { UnsafeName } from './lio/target-names';
+import { CannotOpenSecrets, ChapCredentials } from './lio/chap-credentials';
 import { writeWhole } from './state-folder';
 
 const FILE = 'sealing-key.pem';
@@ -33,7 +32,7 @@ export class NodeKey {
     return new NodeKey(nodeId, privateKey);
   }
 
-  /** Null for a target without CHAP. @throws UnsafeName for a box that is not for this node and this very wish. */
+  /** Null for a target without CHAP. @throws CannotOpenSecrets for a box that is not for this node and this very wish. */
   open(wish: TargetWish): ChapCredentials | null {
     if (!wish.chap) return null;
     let secrets: z.infer<typeof Secrets>;
@@ -42,7 +41,7 @@ export class NodeKey {
         JSON.parse(openBox(this.privateKey, wish.chap.sealed, chapSubject(this.nodeId, wish.target_id, wish.chap.version))),
       );
     } catch {
-      throw new UnsafeName('CHAP secrets', 'cannot be opened with the key of this node');
+      throw new CannotOpenSecrets(`the secrets of ${wish.target_id} are not sealed for this node`);
     }
     const mutual = secrets.mutual_secret;
     return new ChapCredentials({

@@ -21,6 +21,8 @@ export { jsonSchemas, schemasUsedIn, type JsonSchema } from './json-schemas';
 export { listOf, page, type Page } from './lists';
 export { CreateMachine, DeleteMachine, GetMachine, ListMachines, MachineListResponse, MachineResponse, UpdateMachine } from './machines';
 export {
+  CHAP_SECRET_PATTERN,
+  ChapSecret,
   IMAGE_FILE_PATTERN,
   IQN_PATTERN,
   Id,
@@ -74,6 +76,9 @@ export {
   type NodeVerb,
 } from './storage-node';
 export {
+  ChapCredentials,
+  ChapMode,
+  ChapRequest,
   CreateTarget,
   DeleteTarget,
   Drift,
@@ -84,6 +89,7 @@ export {
   ListTargets,
   LiveTarget,
   RestartTarget,
+  RotateChap,
   TargetCreateRequest,
   TargetListResponse,
   TargetOperation,

@@ -19,6 +19,7 @@ export const PERMISSIONS: Record<Action | 'events.stream', readonly Role[] | 'pu
   'targets.status': everyone,
   'targets.delete': operators,
   'targets.restart': operators,
+  'targets.rotate-chap': operators,
   'machines.create': operators,
   'machines.list': everyone,
   'machines.get': everyone,

@@ -22,8 +22,7 @@ const TAG_BYTES = 16;
 const INFO = 'spindle sealed box 1';
 
 /** X25519, base64. */
-export const publicKeyText = (key: KeyObject): string =>
-  Buffer.from(createPublicKey(key).export({ format: 'jwk' }).x!, 'base64url').toString('base64');
+export const publicKeyText = (key: KeyObject): string => Buffer.from(key.export({ format: 'jwk' }).x!, 'base64url').toString('base64');
 
 /** @throws Error for a text that is no key */
 export const readPublicKey = (text: string): KeyObject => {

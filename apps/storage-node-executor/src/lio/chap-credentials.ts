@@ -22,6 +22,9 @@ export const chapFingerprint = (values: ChapValues): string => {
 
 export const NO_CHAP = chapFingerprint({ userid: '', password: '', userid_mutual: '', password_mutual: '' });
 
+/** A wish's secrets were sealed for another node, another target, or a key that this node no longer has. */
+export class CannotOpenSecrets extends Error {}
+
 /** Names and secrets of one ACL, for writing them to the kernel. Prints as nothing. */
 export class ChapCredentials {
   readonly fingerprint: string;

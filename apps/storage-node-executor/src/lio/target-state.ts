@@ -1,6 +1,6 @@
 import type { Portal, TargetWish } from '#contracts';
-import type { ChapCredentials } from './chap-credentials';
-import { UnsafeName, backstoreName, imagePath, iqnToken, portalToken, unitSerial } from './target-names';
+import { CannotOpenSecrets, type ChapCredentials } from './chap-credentials';
+import { backstoreName, imagePath, iqnToken, portalToken, unitSerial } from './target-names';
 import type { Values } from './wished-values';
 
 /** What configfs shows of a fileio backstore. */
@@ -115,6 +115,6 @@ export const desiredTarget = (wish: TargetWish, facts: NodeFacts): DesiredTarget
 });
 
 const credentialsOf = (wish: TargetWish, { openChap }: NodeFacts): ChapCredentials | null => {
-  if (!openChap) throw new UnsafeName('CHAP secrets', 'cannot be opened: the node has no key');
+  if (!openChap) throw new CannotOpenSecrets('the node has no key');
   return openChap(wish);
 };
