@@ -1,6 +1,18 @@
 export { asyncApi } from './asyncapi';
 export type { StreamFacts } from './asyncapi-events';
 export { AuditEntry, AuditIntent, AuditListResponse, AuditOutcome, SearchAudit } from './audit';
+export {
+  ADMIN_USER,
+  BUS_STREAMS,
+  nodePingSubject,
+  nodeUser,
+  planBus,
+  type BusAccount,
+  type BusCrossing,
+  type BusMembers,
+  type BusPlan,
+  type BusUser,
+} from './bus-permissions';
 export { ERROR_CODES, errorFacts, type ErrorCode, type ErrorCodeFacts } from './error-codes';
 export { AnyEvent, EVENTS, EVENT_NAMES, InitiatorData, cloudEvent, eventType, type EventData, type EventName } from './events';
 export { ERROR_MEANINGS } from './error-meanings';
