@@ -74,6 +74,9 @@ const PINGS: Record<Service, string> = { targets: '$SRV.PING.targets-service', a
 /** `nats micro ls` and the like. */
 const DISCOVERY = ['PING', 'INFO', 'STATS'].map((verb) => `$SRV.${verb}`);
 
+/** What whoever answers a public request is asked to learn whether it is there. */
+export const pingSubject = (subject: string): string => PINGS[serverOf(subject)];
+
 const ACCOUNT_OF: Record<Service, string> = { targets: 'TARGETS', audit: 'AUDIT' };
 const serverOf = (subject: string): Service => (subject.startsWith('audit.') ? 'audit' : 'targets');
 const PUBLIC: string[] = REQUESTS.map(({ subject }) => subject);
@@ -138,24 +141,29 @@ const auditCrossings = (): BusCrossing[] => [
   ),
 ];
 
-/** The account is that of the admin, too, who mends every stream; targets-service is kept from that by its own rights. */
 const targetsCrossings = (nodes: string[]): BusCrossing[] => [
   ...service(EVENTS.account, 'TARGETS', [JETSTREAM_INFO]),
+  ...BUS_STREAMS.filter(({ writer }) => writer === 'targets').flatMap(({ account, name, subjects }) =>
+    service(account, 'TARGETS', [...subjects, ...keepStream(name)]),
+  ),
+  ...nodes.flatMap((id) => [...service(nodeAccount(id), 'TARGETS', askedOfNode(id)), pinging(id, 'TARGETS')]),
+];
+
+/** People who mend things ask what services ask, write to every stream, and listen to what the services say to each other. */
+const adminCrossings = (nodes: string[]): BusCrossing[] => [
+  ...asked('ADMIN'),
+  ...service(EVENTS.account, 'ADMIN', [JETSTREAM_INFO]),
   ...BUS_STREAMS.flatMap(({ account, name, subjects }) => [
-    ...service(account, 'TARGETS', subjects),
-    ...mendStream(name).map((one) => ({ kind: 'service' as const, owner: account, to: 'TARGETS', ...one })),
+    ...service(account, 'ADMIN', subjects),
+    ...mendStream(name).map((one) => ({ kind: 'service' as const, owner: account, to: 'ADMIN', ...one })),
   ]),
-  ...service(ACCOUNT_OF.audit, 'TARGETS', [...servedBy('audit'), PINGS.audit]),
   ...nodes.flatMap((id) => [
-    ...service(nodeAccount(id), 'TARGETS', askedOfNode(id)),
-    {
-      kind: 'service' as const,
-      owner: nodeAccount(id),
-      to: 'TARGETS',
-      subject: '$SRV.PING.storage-node-executor',
-      as: nodePingSubject(id),
-    },
+    ...service(nodeAccount(id), 'ADMIN', askedOfNode(id)),
+    ...service(ACCOUNT_OF.targets, 'ADMIN', askedByNode(id)),
+    pinging(id, 'ADMIN'),
+    ...listening(ACCOUNT_OF.targets, 'ADMIN', [...askedOfNode(id), ...askedByNode(id)]),
   ]),
+  ...BUS_STREAMS.flatMap(({ writer, subjects }) => listening(ACCOUNT_OF[writer], 'ADMIN', subjects)),
 ];
 
 const clientCrossings = (account: string): BusCrossing[] => [
@@ -171,6 +179,14 @@ const clientCrossings = (account: string): BusCrossing[] => [
   ...listening(ACCOUNT_OF.audit, account, ['audit-checkpoint.signed']),
 ];
 
+const pinging = (nodeId: string, to: string): BusCrossing => ({
+  kind: 'service',
+  owner: nodeAccount(nodeId),
+  to,
+  subject: '$SRV.PING.storage-node-executor',
+  as: nodePingSubject(nodeId),
+});
+
 const nodeAccount = (id: string): string => `NODE_${id}`;
 const clientAccount = (name: string): string => `CLIENT_${name}`;
 const askedOfNode = (id: string): string[] => ASKED_OF_NODES.map((verb) => nodeSubject(id, verb));
@@ -181,6 +197,7 @@ export const planBus = ({ nodes, clients }: BusMembers): BusPlan => {
     ...gatewayCrossings(),
     ...auditCrossings(),
     ...targetsCrossings(nodes),
+    ...adminCrossings(nodes),
     ...nodes.flatMap((id) => service(ACCOUNT_OF.targets, nodeAccount(id), askedByNode(id))),
     ...clients.flatMap((name) => clientCrossings(clientAccount(name))),
   ];
@@ -189,7 +206,8 @@ export const planBus = ({ nodes, clients }: BusMembers): BusPlan => {
     crossings,
     accounts: [
       ...BUS_STREAMS.map(({ account }) => only(account, true, [])),
-      only('TARGETS', false, [targetsUser(nodes), { name: ADMIN_USER, publish: ['>'], subscribe: ['>'] }]),
+      only('ADMIN', false, [{ name: ADMIN_USER, publish: ['>'], subscribe: ['>'] }]),
+      only('TARGETS', false, [targetsUser(nodes, says(crossings, 'TARGETS'))]),
       only('AUDIT', false, [
         {
           name: 'audit',
@@ -220,16 +238,9 @@ export const planBus = ({ nodes, clients }: BusMembers): BusPlan => {
   };
 };
 
-/** It answers the admin, too, who shares its account, and nobody else but by the server's own subjects. */
-const targetsUser = (nodes: string[]): BusUser => ({
+const targetsUser = (nodes: string[], publish: string[]): BusUser => ({
   name: 'targets',
-  publish: [
-    ...BUS_STREAMS.filter(({ writer }) => writer === 'targets').flatMap(({ name, subjects }) => [...subjects, ...keepStream(name)]),
-    JETSTREAM_INFO,
-    ...nodes.flatMap((id) => [...askedOfNode(id), nodePingSubject(id)]),
-    ...ANSWERS,
-    `_INBOX_${ADMIN_USER}.>`,
-  ],
+  publish: [...publish, ...ANSWERS],
   subscribe: [
     ...servedBy('targets'),
     'auth.exchange',

@@ -6,6 +6,7 @@ export {
   BUS_STREAMS,
   nodePingSubject,
   nodeUser,
+  pingSubject,
   planBus,
   type BusAccount,
   type BusCrossing,
