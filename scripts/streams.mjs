@@ -27,8 +27,7 @@ else fail(usage);
 
 function readPlaces() {
   const { NATS_URL, NATS_NKEY_SEED_FILE, NATS_USER, NATS_PASSWORD, DATABASE_URL } = process.env;
-  if (NATS_URL)
-    return { servers: NATS_URL, seedFile: NATS_NKEY_SEED_FILE, user: NATS_USER, pass: NATS_PASSWORD, database: DATABASE_URL };
+  if (NATS_URL) return { servers: NATS_URL, seedFile: NATS_NKEY_SEED_FILE, user: NATS_USER, pass: NATS_PASSWORD, database: DATABASE_URL };
   const file = join(values['data-dir'], 'endpoints.json');
   try {
     const found = JSON.parse(readFileSync(file, 'utf8'));
@@ -41,7 +40,9 @@ function readPlaces() {
 async function withNats(work) {
   const { servers, seedFile, user, pass } = places;
   const proof = seedFile ? { authenticator: nkeyAuthenticator(Buffer.from(readFileSync(seedFile, 'utf8').trim())) } : { user, pass };
-  const bus = await connect({ servers, ...proof, inboxPrefix: '_INBOX_admin', timeout: 3000 }).catch((error) => fail(`cannot connect to NATS: ${error.message}`));
+  const bus = await connect({ servers, ...proof, inboxPrefix: '_INBOX_admin', timeout: 3000 }).catch((error) =>
+    fail(`cannot connect to NATS: ${error.message}`),
+  );
   await work(bus, await bus.jetstreamManager());
   await bus.close();
 }

@@ -40,7 +40,11 @@ export interface SpindleForTests extends Spindle {
 let names = 0;
 const fresh = (): string => `t${process.pid}-${++names}`;
 
-export const startSpindleForTests = async (name: string, settings: Record<string, string> = {}, moreNodes: string[] = []): Promise<SpindleForTests> => {
+export const startSpindleForTests = async (
+  name: string,
+  settings: Record<string, string> = {},
+  moreNodes: string[] = [],
+): Promise<SpindleForTests> => {
   const dataDir = join(projectRoot(), '.spindle/tests', `${name}-${process.pid}`);
   rmSync(dataDir, { recursive: true, force: true });
   mkdirSync(dataDir, { recursive: true });

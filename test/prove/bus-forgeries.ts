@@ -52,7 +52,12 @@ export const tryForgeries = async (bus: BusOfProof): Promise<Forgery[]> => {
       const push = { durable_name: `push-${name}-${index}`, deliver_subject: reply, ack_policy: 'none' as never };
       const through = `a consumer of ${stream}`;
       tries.push(
-        await attempt(bus, bus.of(name), through, reply, () => manager.consumers.add(stream, push).then(() => undefined, () => undefined)),
+        await attempt(bus, bus.of(name), through, reply, () =>
+          manager.consumers.add(stream, push).then(
+            () => undefined,
+            () => undefined,
+          ),
+        ),
       );
     }
   }
@@ -80,7 +85,8 @@ const attempt = async (
 
 /** A message that is sent to a stream is stored there, whatever its reply subject is. */
 const writesItself = (through: string, stream: string): boolean =>
-  ({ SPINDLE_EVENTS: /^target\./, SPINDLE_AUDIT: /^audit-intent\./, SPINDLE_DEAD_LETTERS: /^dead-letter\./ })[stream]?.test(through) ?? false;
+  ({ SPINDLE_EVENTS: /^target\./, SPINDLE_AUDIT: /^audit-intent\./, SPINDLE_DEAD_LETTERS: /^dead-letter\./ })[stream]?.test(through) ??
+  false;
 
 /** First and last place and count: a purge or deletion shows as well as a new message. */
 const messagesIn = async (bus: BusOfProof): Promise<Record<string, string>> => {

@@ -80,7 +80,9 @@ const findingOf = ({ server, identities }: BusOfProof, cells: Cell[], forgeries:
       ({ who, operation, subject, allowed, expected }) =>
         `- ${who} may ${allowed ? '' : 'not '}${operation} \`${subject}\`; the rule says ${expected === undefined ? 'nothing' : expected ? 'yes' : 'no'}`,
     ),
-    ...effective.map(({ who, through, reply, reached }) => `- ${who} through \`${through}\` with reply \`${reply}\` reached ${reached.join(', ')}`),
+    ...effective.map(
+      ({ who, through, reply, reached }) => `- ${who} through \`${through}\` with reply \`${reply}\` reached ${reached.join(', ')}`,
+    ),
   ];
   return {
     holds: wrong.length === 0,

@@ -26,7 +26,13 @@ export const SUBJECTS: string[] = [
   ...REQUESTS.map(({ subject }) => subject),
   ...['auth.exchange', 'auth.other', 'targets.no-such-request', 'audit.no-such-request'],
   ...EVENT_NAMES,
-  ...['audit-intent.targets.create', 'audit-intent.x', 'dead-letter.audit.audit-intent.x', 'audit-checkpoint.signed', 'audit-checkpoint.other'],
+  ...[
+    'audit-intent.targets.create',
+    'audit-intent.x',
+    'dead-letter.audit.audit-intent.x',
+    'audit-checkpoint.signed',
+    'audit-checkpoint.other',
+  ],
   ...[...NODES, 'n3'].flatMap((id) => VERBS.map((verb) => `storage-node.${id}.${verb}`)),
   ...STREAM_NAMES.flatMap(ofStream),
   ...['$JS.API.INFO', '$JS.API.STREAM.NAMES', '$JS.API.STREAM.LIST', '$JS.API.STREAM.CREATE.OTHER', '$JS.API.ACCOUNT.PURGE.TARGETS'],
@@ -39,7 +45,19 @@ export const SUBJECTS: string[] = [
 ];
 
 /** Only to listen to: nobody can say a wildcard. */
-export const WILDCARDS = ['>', '*', '*.*', 'target.*', 'storage-node.>', 'storage-node.*.apply', 'audit-intent.>', '$JS.>', '$SYS.>', '_INBOX.>', '_R_.>'];
+export const WILDCARDS = [
+  '>',
+  '*',
+  '*.*',
+  'target.*',
+  'storage-node.>',
+  'storage-node.*.apply',
+  'audit-intent.>',
+  '$JS.>',
+  '$SYS.>',
+  '_INBOX.>',
+  '_R_.>',
+];
 
 /** Where a forged answer would do harm. */
 export const FORGED_REPLIES = [

@@ -149,7 +149,7 @@ const targetsCrossings = (nodes: string[]): BusCrossing[] => [
   ...nodes.flatMap((id) => [...service(nodeAccount(id), 'TARGETS', askedOfNode(id)), pinging(id, 'TARGETS')]),
 ];
 
-/** People who mend things ask what services ask, write to every stream, and listen to what the services say to each other. */
+/** People who mend things ask what services ask, write to every stream, and listen to wishes, events and intents. */
 const adminCrossings = (nodes: string[]): BusCrossing[] => [
   ...asked('ADMIN'),
   ...service(EVENTS.account, 'ADMIN', [JETSTREAM_INFO]),
@@ -161,7 +161,7 @@ const adminCrossings = (nodes: string[]): BusCrossing[] => [
     ...service(nodeAccount(id), 'ADMIN', askedOfNode(id)),
     ...service(ACCOUNT_OF.targets, 'ADMIN', askedByNode(id)),
     pinging(id, 'ADMIN'),
-    ...listening(ACCOUNT_OF.targets, 'ADMIN', [...askedOfNode(id), ...askedByNode(id)]),
+    ...listening(ACCOUNT_OF.targets, 'ADMIN', askedOfNode(id)),
   ]),
   ...BUS_STREAMS.flatMap(({ writer, subjects }) => listening(ACCOUNT_OF[writer], 'ADMIN', subjects)),
 ];

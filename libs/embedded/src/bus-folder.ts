@@ -16,6 +16,13 @@ export interface BusFolder {
   password: (client: string) => string;
 }
 
+interface KeyPair {
+  getSeed: () => Uint8Array;
+  getPublicKey: () => string;
+}
+/** The client's package hands its nkeys on without their types. */
+const { createUser, fromSeed } = nkeys as { createUser: () => KeyPair; fromSeed: (seed: Uint8Array) => KeyPair };
+
 const KEYED = ['targets', 'audit', 'gateway', ADMIN_USER];
 const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/;
 /** Names of users that are not clients. */
@@ -24,17 +31,17 @@ const isTaken = (name: string): boolean => KEYED.includes(name) || name.startsWi
 /**
  * The seeds and passwords of everybody on the bus, each in a file of its own that only we can read; `members.json` lists the nodes
  * and clients. Makes what is missing and keeps what is there, so to rotate one is to remove its file and open the folder again.
- * @param add nodes and clients to add to those that are listed
+ * @param change nodes and clients to add to those that are listed, and users to take off
  */
-export const openBusFolder = (folder: string, add: Partial<BusMembers> = {}): BusFolder => {
+export const openBusFolder = (folder: string, change: Partial<BusMembers> & { remove?: string[] } = {}): BusFolder => {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  const members = keepMembers(join(folder, 'members.json'), add);
+  const members = keepMembers(join(folder, 'members.json'), change);
   const seedFileOf = (user: string): string => join(folder, `${user}.seed`);
   const passwordFileOf = (client: string): string => join(folder, `${client}.password`);
   const logins: Record<string, BusLogin> = {};
   for (const user of [...KEYED, ...members.nodes.map(nodeUser)]) {
-    const seed = keepFile(seedFileOf(user), () => Buffer.from(nkeys.createUser().getSeed()).toString());
-    logins[user] = { nkey: nkeys.fromSeed(Buffer.from(seed)).getPublicKey() };
+    const seed = keepFile(seedFileOf(user), () => Buffer.from(createUser().getSeed()).toString());
+    logins[user] = { nkey: fromSeed(Buffer.from(seed)).getPublicKey() };
   }
   for (const client of members.clients)
     logins[client] = { password: keepFile(passwordFileOf(client), () => randomBytes(18).toString('base64url')) };
@@ -50,9 +57,12 @@ export const openBusFolder = (folder: string, add: Partial<BusMembers> = {}): Bu
   };
 };
 
-const keepMembers = (file: string, { nodes = [], clients = [] }: Partial<BusMembers>): BusMembers => {
+const keepMembers = (file: string, { nodes = [], clients = [], remove = [] }: Partial<BusMembers> & { remove?: string[] }): BusMembers => {
   const listed = existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as BusMembers) : { nodes: [], clients: [] };
-  const members = { nodes: [...new Set([...listed.nodes, ...nodes])], clients: [...new Set([...listed.clients, ...clients])] };
+  const members = {
+    nodes: [...new Set([...listed.nodes, ...nodes])].filter((id) => !remove.includes(nodeUser(id))),
+    clients: [...new Set([...listed.clients, ...clients])].filter((name) => !remove.includes(name)),
+  };
   const wrong = [...members.nodes, ...members.clients].filter((name) => !NAME.test(name)).concat(members.clients.filter(isTaken));
   if (wrong.length > 0) throw new Error(`not a name for a node or client: ${wrong.join(', ')}`);
   writePrivately(file, `${JSON.stringify(members, null, 2)}\n`);

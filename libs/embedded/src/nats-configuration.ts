@@ -27,15 +27,7 @@ const quoted = JSON.stringify;
 const list = (subjects: string[]): string => `[${[...new Set(subjects)].map((one) => quoted(one)).join(', ')}]`;
 
 /** The text of nats.conf. */
-export const natsConfiguration = ({
-  serverName,
-  listen,
-  monitoring,
-  storeDir,
-  syncAlways,
-  tls,
-  who,
-}: NatsConfiguration): string => {
+export const natsConfiguration = ({ serverName, listen, monitoring, storeDir, syncAlways, tls, who }: NatsConfiguration): string => {
   const lines = [
     `server_name: ${quoted(serverName)}`,
     `listen: ${quoted(listen)}`,
@@ -58,7 +50,10 @@ const accountBlocks = ({ accounts, crossings }: BusPlan, logins: Record<string, 
   ...accounts.flatMap(({ name, jetstream, users }) => [
     `  ${quoted(name)} {`,
     ...(jetstream ? ['    jetstream: enabled'] : []),
-    ...block('users', users.map((user) => userLine(user, logins[user.name]))),
+    ...block(
+      'users',
+      users.map((user) => userLine(user, logins[user.name])),
+    ),
     ...block('exports', exportLines(crossings.filter(({ owner }) => owner === name))),
     ...block('imports', crossings.filter(({ to }) => to === name).map(importLine)),
     '  }',

@@ -5,7 +5,7 @@ import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spawnGuarded } from './child-guard';
-import { natsConfiguration, type NatsConfiguration } from './nats-configuration';
+import { natsConfiguration, type NatsConfiguration, type NatsTls } from './nats-configuration';
 import { claimPort, PortTaken } from './ports';
 import { findProgram, missingPrerequisites, PrerequisitesMissing } from './prerequisites';
 import { writePrivately } from './private-file';
@@ -20,6 +20,7 @@ export type NatsOptions = {
   who?: NatsConfiguration['who'];
   user?: string;
   password?: string;
+  tls?: NatsTls;
   /** Also serve the server's own HTTP statistics, on a free port of loopback. */
   monitoring?: boolean;
   log: (line: string) => void;
@@ -113,13 +114,14 @@ async function launch(program: string, version: string, options: NatsOptions): P
 }
 
 function configurationOf({ serverName, port, monitoringPort, storeDir, version }: Settings, options: NatsOptions): string {
-  const { user = '', password = '', who = { user, password } } = options;
+  const { user = '', password = '', who = { user, password }, tls } = options;
   return natsConfiguration({
     serverName,
     listen: `127.0.0.1:${port}`,
     monitoring: monitoringPort === undefined ? undefined : `127.0.0.1:${monitoringPort}`,
     storeDir,
     syncAlways: isAtLeast(version, 2, 10),
+    tls,
     who,
   });
 }

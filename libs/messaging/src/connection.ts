@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { connect, Events, nkeyAuthenticator, type NatsConnection, type ServerInfo, type TlsOptions } from 'nats';
 import { gauge, readSecretFile, type Logger } from '#runtime';
 
