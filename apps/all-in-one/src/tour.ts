@@ -134,7 +134,6 @@ const listen = async (spindle: Spindle): Promise<{ seen: StoredEvent[]; stop: ()
     'quickstart',
     { NATS_URL: nats_url, NATS_USER: nats_user, NATS_PASSWORD: nats_password },
     createLog('quickstart', 'silent'),
-    '', // as any client: its answers come below _INBOX
   );
   const { events, stop } = await readEvents(bus);
   const seen: StoredEvent[] = [];

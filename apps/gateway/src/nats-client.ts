@@ -25,7 +25,7 @@ export class NatsClient {
 
   /** Does not wait: HTTP must answer, and say what is missing, while NATS is away. */
   connect(): void {
-    connectBus('gateway', this.settings, this.log, this.settings.NATS_USER ?? 'gateway').then(
+    connectBus('gateway', this.settings, this.log, 'gateway').then(
       (bus) => (this.connected = bus),
       (err: unknown) => this.log.error({ err }, 'NATS refuses the gateway'),
     );

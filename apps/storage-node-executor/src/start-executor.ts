@@ -37,12 +37,7 @@ export const startExecutor = async (settings: Settings): Promise<Service> => {
       if (parts.lease.wedged()) throw new Error('wedged');
     },
   });
-  const nats = await connectBus(
-    `storage-node-executor ${settings.NODE_ID}`,
-    settings,
-    log,
-    settings.NATS_USER ?? nodeUser(settings.NODE_ID),
-  );
+  const nats = await connectBus(`storage-node-executor ${settings.NODE_ID}`, settings, log, nodeUser(settings.NODE_ID));
   bus = nats;
 
   const strategy = new NatsServerStrategy({

@@ -42,7 +42,7 @@ export const startTargetsService = async (settings: Settings): Promise<Service> 
 
   database = await openDatabase(settings, log);
   await makeFirstAdmin(database, settings);
-  bus = await connectBus(NAME, settings, log, settings.NATS_USER ?? 'targets');
+  bus = await connectBus(NAME, settings, log, 'targets');
   await ensureStreams(bus.nats, [AUDIT_STREAM, EVENTS_STREAM]);
 
   const relay = new OutboxRelay(settings.DATABASE_URL, bus, log);

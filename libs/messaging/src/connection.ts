@@ -29,16 +29,18 @@ const up = gauge('spindle_nats_connected', '1 while connected to NATS');
 /**
  * Waits for the first connection for as long as it takes, then reconnects for ever: services outlive their broker.
  * A half-open connection is noticed after two missed pings, 10 s.
- * @param identity as the server's permissions name it; answers are read below `_INBOX_<identity>`. Default: the user's name.
+ * @param identity what the permissions call us where no NATS_USER does; answers are read below `_INBOX_` and that name. `client`: below
+ * `_INBOX`, as everybody else's.
  */
-export const connectBus = async (name: string, settings: NatsSettings, log: Logger, identity = settings.NATS_USER): Promise<Bus> => {
+export const connectBus = async (name: string, settings: NatsSettings, log: Logger, identity = 'client'): Promise<Bus> => {
+  const inbox = identity === 'client' ? undefined : (settings.NATS_USER ?? identity);
   const nats = await connect({
     servers: settings.NATS_URL.split(','),
     ...proofOf(settings),
     tls: tlsOf(settings),
     name,
     // Of its own, so that the server can keep every user from reading the answers to another.
-    ...(identity && /^[\w-]+$/.test(identity) ? { inboxPrefix: `_INBOX_${identity}` } : {}),
+    ...(inbox && /^[\w-]+$/.test(inbox) ? { inboxPrefix: `_INBOX_${inbox}` } : {}),
     waitOnFirstConnect: true,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 500,
