@@ -65,7 +65,7 @@ const MAY_HEAR: Record<string, (subject: string) => boolean> = {
   targets: (subject) =>
     (PUBLIC.test(subject) && !OF_AUDIT.test(subject)) ||
     subject === 'auth.exchange' ||
-    /^storage-node\.(n1|n2)\.(report|wishes)$/.test(subject) ||
+    /^storage-node\.[^.]+\.(report|wishes)$/.test(subject) ||
     services('targets-service').test(subject) ||
     /^_INBOX_targets\../.test(subject),
   audit: (subject) =>

@@ -207,7 +207,7 @@ export const planBus = ({ nodes, clients }: BusMembers): BusPlan => {
     accounts: [
       ...BUS_STREAMS.map(({ account }) => only(account, true, [])),
       only('ADMIN', false, [{ name: ADMIN_USER, publish: ['>'], subscribe: ['>'] }]),
-      only('TARGETS', false, [targetsUser(nodes, says(crossings, 'TARGETS'))]),
+      only('TARGETS', false, [targetsUser(says(crossings, 'TARGETS'))]),
       only('AUDIT', false, [
         {
           name: 'audit',
@@ -238,13 +238,14 @@ export const planBus = ({ nodes, clients }: BusMembers): BusPlan => {
   };
 };
 
-const targetsUser = (nodes: string[], publish: string[]): BusUser => ({
+const targetsUser = (publish: string[]): BusUser => ({
   name: 'targets',
   publish: [...publish, ...ANSWERS],
   subscribe: [
     ...servedBy('targets'),
     'auth.exchange',
-    ...nodes.flatMap(askedByNode),
+    // Of any node: what reaches this account is what each node's own may send here.
+    ...askedByNode('*'),
     ...discoveryOf('targets-service'),
     '_INBOX_targets.>',
   ],
