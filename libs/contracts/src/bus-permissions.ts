@@ -53,7 +53,7 @@ export const nodePingSubject = (nodeId: string): string => `storage-node.${nodeI
 
 type Service = 'targets' | 'audit';
 
-/** Each in an account of its own: a consumer delivers to any subject of the stream's account, so nothing else may be there. */
+/** Each in an account of its own: JetStream delivers to any subject of the stream's account, so nothing else may be there. */
 export const BUS_STREAMS: { name: string; account: string; subjects: string[]; keeper: Service; writer: Service }[] = [
   {
     name: 'SPINDLE_EVENTS',
