@@ -8,7 +8,7 @@ const PURE = [
   '^apps/storage-node-executor/src/(plan-target|target-drift)\\.ts$',
   '^apps/storage-node-executor/src/lio/(target-names|target-state|targetcli-errors|wished-values|chap-credentials)\\.ts$',
   '^apps/audit-service/src/(subjects-of|merkle|canonical-json|entry-leaf|checkpoint-note|export-lines|verify-export)\\.ts$',
-  '^libs/contracts/src/permissions\\.ts$',
+  '^libs/contracts/src/(bus-)?permissions\\.ts$',
 ];
 
 /** @type {import('dependency-cruiser').IConfiguration} */

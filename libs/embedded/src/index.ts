@@ -6,6 +6,8 @@ export { installPrerequisites } from './install-prerequisites';
 export { missingPrerequisites, prerequisites, PrerequisitesMissing, type Prerequisite, type PrerequisiteGroup } from './prerequisites';
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres';
 export { provisionDatabase, type DatabaseUrls } from './provision-database';
+export { openBusFolder, type BusFolder } from './bus-folder';
+export { natsConfiguration, type BusLogin, type NatsConfiguration, type NatsTls } from './nats-configuration';
 export { startNats, type NatsOptions, type RunningNats } from './nats';
 export { writePrivately } from './private-file';
 export { projectRoot } from './project-root';
