@@ -1,5 +1,6 @@
 import type { Proof } from './proof';
 import { proveAudit } from './prove-audit';
+import { proveUnits } from './prove-units';
 
 /** In the order of the report. */
-export const PROOFS: Proof[] = [proveAudit];
+export const PROOFS: Proof[] = [proveAudit, proveUnits];
