@@ -6,7 +6,7 @@ const SPEC = '\\.spec\\.ts$';
 const PURE = [
   '^apps/targets-service/src/targets/(target-lifecycle|adoption)\\.ts$',
   '^apps/storage-node-executor/src/(plan-target|target-drift)\\.ts$',
-  '^apps/storage-node-executor/src/lio/(target-names|target-state|targetcli-errors|wished-values|chap-credentials)\\.ts$',
+  '^apps/storage-node-executor/src/lio/(target-names|target-state|targetcli-errors|targetcli-lines|wished-values|chap-credentials)\\.ts$',
   '^apps/audit-service/src/(subjects-of|merkle|canonical-json|entry-leaf|checkpoint-note|export-lines|verify-export)\\.ts$',
   '^libs/contracts/src/(bus-)?permissions\\.ts$',
 ];

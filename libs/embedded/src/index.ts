@@ -14,3 +14,4 @@ export { projectRoot } from './project-root';
 export { serviceProcess, type ServiceProcess, type ServiceProcessOptions } from './service-process';
 export { discover, holdLogin, InitiatorFailed, inquire, qemuIo, readCapacity, type Inquiry, type Login } from './initiator';
 export { unitScore } from './unit-scores';
+export { startConfigshell, type ParsedLine } from './configshell';
