@@ -1,7 +1,15 @@
 import { createHmac, hkdfSync, randomInt } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { EntityManager } from 'typeorm';
-import { CHAP_SECRET_PATTERN, Refused, chapSubject, type ChapCredentials, type ChapMode, type ChapRequest, type TargetWish } from '#contracts';
+import {
+  CHAP_SECRET_PATTERN,
+  Refused,
+  chapSubject,
+  type ChapCredentials,
+  type ChapMode,
+  type ChapRequest,
+  type TargetWish,
+} from '#contracts';
 import { crashPoint, readPublicKey, sealBox } from '#runtime';
 import type { StorageNode } from '../inventory/node.entity';
 import type { Target } from '../targets/target.entity';

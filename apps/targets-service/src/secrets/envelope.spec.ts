@@ -37,6 +37,9 @@ it('is opened by the new key alone after a change of keys, the secret untouched'
   expect(unseal(both.slice(0, 1), again, 'a')).toBe('secret');
 });
 
-it.each(['', 'x', `UPPER:${'A'.repeat(43)}=`, `a:${'A'.repeat(20)}`, `a:${'A'.repeat(43)}=\na:${'A'.repeat(43)}=`])('does not take %j for keys', (text) => {
-  expect(() => parseKeyRing(text)).toThrow();
-});
+it.each(['', 'x', `UPPER:${'A'.repeat(43)}=`, `a:${'A'.repeat(20)}`, `a:${'A'.repeat(43)}=\na:${'A'.repeat(43)}=`])(
+  'does not take %j for keys',
+  (text) => {
+    expect(() => parseKeyRing(text)).toThrow();
+  },
+);

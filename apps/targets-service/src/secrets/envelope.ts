@@ -54,7 +54,11 @@ export const unseal = (ring: KeyRing, { keyId, wrappedKey, ciphertext }: Sealed,
 /** The same secret under the key that is used from now on. */
 export const rewrap = (ring: KeyRing, sealed: Sealed, about: string): Sealed => {
   const [current] = ring;
-  return { ...sealed, keyId: current!.id, wrappedKey: encrypt(current!.key, decrypt(keyOf(ring, sealed.keyId), sealed.wrappedKey, about), about) };
+  return {
+    ...sealed,
+    keyId: current!.id,
+    wrappedKey: encrypt(current!.key, decrypt(keyOf(ring, sealed.keyId), sealed.wrappedKey, about), about),
+  };
 };
 
 /** @throws Error that names the line, never what stands in it */

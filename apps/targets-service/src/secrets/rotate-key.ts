@@ -15,9 +15,16 @@ const PAGE = 200;
 export const rotateKey = async (databaseUrl: string, keyFile: string): Promise<number> => {
   const ring = new ChapSecrets(keyFile).ring();
   const log = createLog('rotate-key', 'warn');
-  const database = await connectDatabase({ url: databaseUrl, schema: SCHEMA, poolSize: 1, entities: ENTITIES, log, application: 'rotate-key' });
+  const database = await connectDatabase({
+    url: databaseUrl,
+    schema: SCHEMA,
+    poolSize: 1,
+    entities: ENTITIES,
+    log,
+    application: 'rotate-key',
+  });
   try {
-    for (let count = 0; ; ) {
+    for (let count = 0; ;) {
       const done = await inTransaction(database, async (tx) => {
         const rows = await secretsNotUnder(tx, ring[0]!.id, PAGE);
         for (const row of rows) await rewrapSecret(tx, { ...row, ...rewrap(ring, row, `${row.targetId}/${row.field}/${row.version}`) });

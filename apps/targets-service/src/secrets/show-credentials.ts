@@ -16,7 +16,10 @@ export const showCredentials = async (parts: Parts, answer: TargetResponse, call
     const target = await lockTarget(tx, answer.id);
     if (target?.generation !== answer.generation || target.chap === 'none' || target.status === 'INACTIVE') return undefined;
     const secrets = await parts.chap.read(tx, target);
-    const marks = { secret: parts.chap.mark(secrets.secret), mutual_secret: secrets.mutual_secret && parts.chap.mark(secrets.mutual_secret) };
+    const marks = {
+      secret: parts.chap.mark(secrets.secret),
+      mutual_secret: secrets.mutual_secret && parts.chap.mark(secrets.mutual_secret),
+    };
     await appendAudit(tx, {
       actor: caller.actor,
       source: caller.source,
