@@ -68,6 +68,8 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   SERVICE_UNAVAILABLE:
     'NATS or the service behind the request is away or did not answer in time. A command may have been done all the same.',
   DATABASE_UNAVAILABLE: 'Postgres is away, full or shutting down. Nothing was recorded.',
+  AUDIT_UNAVAILABLE:
+    'The record of what was asked cannot be written: the database refuses it, holds it locked, or is full. What is not recorded is neither done nor answered, refusals and logins included.',
   NO_NODE: 'No storage node that could do it has reported lately.',
   NODE_CORDONED: 'The image is on storage nodes, but all of them are cordoned and get no new targets.',
   NODE_OFFLINE:
