@@ -1,4 +1,5 @@
 import type { Proof } from './proof';
+import { proveFailClosed } from './prove-fail-closed';
 
 /** In the order of the report. */
-export const PROOFS: Proof[] = [];
+export const PROOFS: Proof[] = [proveFailClosed];
