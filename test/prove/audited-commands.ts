@@ -53,7 +53,7 @@ export const prepareAttempts = async (service: TargetsServiceForTests, shown: Ma
   const user = async (role = 'operator') =>
     must(service.ask('users.create', { username: `u-${newId()}`, password: PASSWORD, role })) as Promise<Reply & { username: string }>;
   const orphan = async () => {
-    const { id: _, initiator_iqn } = (await must(service.machine())) as Reply & { initiator_iqn: string };
+    const { initiator_iqn } = (await must(service.machine())) as Reply & { initiator_iqn: string };
     const [iqn, disk] = [`iqn.2025-01.io.spindle:${newId()}`, await image()];
     const lun = { lun: 0, backstore: `spindle-${disk}`, file: `i-${disk}`, size_bytes: 4096, serial: disk, made_as_ours: true };
     const acls = [{ initiator_iqn, luns: [{ lun: 0, tpg_lun: 0, read_only: false }] }];

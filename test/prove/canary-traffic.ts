@@ -44,7 +44,14 @@ const ask = async (
   const { id, ...rest } = body;
   const answer =
     traffic.operations++ % 2 === 0
-      ? await spindle.http<Shown>(method, id ? `${path}/${String(id)}` : path, method === 'DELETE' || method === 'GET' ? undefined : rest, { token })
+      ? await spindle.http<Shown>(
+          method,
+          typeof id === 'string' ? `${path}/${id}` : path,
+          method === 'DELETE' || method === 'GET' ? undefined : rest,
+          {
+            token,
+          },
+        )
       : await spindle.ask<Shown>(subject, body, { token });
   const { access_token: _token, chap_credentials: _chap, ...shown } = answer.body;
   if (_token) keep(traffic, 'access token', _token);

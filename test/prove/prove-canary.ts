@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { appendFileSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '#embedded';
 import { TARGETCLI_WRAPPER, behave, installWrapper } from '../chaos/targetcli-wrapper';
@@ -36,11 +36,12 @@ const installedSecrets = (spindle: SpindleForTests, dataDir: string, sampler: Pr
 const textual = (forms: Form[]): string =>
   forms.flatMap(({ form, bytes }) => (form === 'utf-16' ? [] : [bytes.toString('utf8')])).join('\n');
 
-/** What the lab shows: the home of targetcli, its logs, and the command lines that were seen. */
-const labTexts = async (spindle: SpindleForTests): Promise<string> => {
-  const script = `cat /run/command-lines 2>/dev/null | tr '\\0' ' '
-    find / -xdev \\( -path /proc -o -path /sys \\) -prune -o -path '*targetcli*' -type f \\( -name '*.txt' -o -name '*.bin' -o -name '*.log' \\) -print -exec cat {} +`;
-  return (await spindle.lab.exec(script, { timeoutMs: 120_000 })).stdout;
+/** What the lab shows: the homes of targetcli and the command lines that were seen; by a file, since a script's output has a limit. */
+const labTexts = async (spindle: SpindleForTests): Promise<Buffer> => {
+  const script = `(sort -u /run/command-lines
+    find /run/home /var/lib/spindle/targetcli -type f -print -exec cat {} +) >/data/images/lab-texts 2>&1`;
+  await spindle.lab.exec(script, { timeoutMs: 120_000 });
+  return readFileSync(join(spindle.endpoints.image_root, 'lab-texts'));
 };
 
 const sampleLab = (spindle: SpindleForTests): Promise<unknown> =>
@@ -78,10 +79,9 @@ const plant = async (spindle: SpindleForTests, dataDir: string, forms: Form[]): 
   mkdirSync(join(dataDir, 'logs'), { recursive: true });
   for (const folder of ['logs', 'nats', 'postgres/cluster', 'postgres/cluster/pg_wal', 'lab'])
     writeFileSync(join(dataDir, folder, 'planted'), bytes);
-  appendFileSync(join(dataDir, 'harness.log'), '');
   await spindle.sql('CREATE TABLE public.planted (t text)');
   await spindle.sql('INSERT INTO public.planted VALUES ($1)', [textual(forms)]);
-  await spindle.lab.exec(`mkdir -p /root/.targetcli; cat >/root/.targetcli/planted.txt <<'END'\n${textual(forms)}\nEND`);
+  await spindle.lab.exec(`cat >/var/lib/spindle/targetcli/planted.txt <<'END'\n${textual(forms)}\nEND`);
   const child = spawn(
     'sleep',
     [
@@ -103,9 +103,9 @@ const run = async (profile: Profile, say: (line: string) => void) => {
   const traffic = { spindle, secrets: new Map<string, string>(), answers: [] as string[], operations: 0, chapTargets: 0 };
   const search = new SecretSearch();
   const planted = `Pl${randomBytes(9).toString('hex').slice(0, 14)}`;
-  let trail = '';
-  let metrics = '';
-  let lab = '';
+  let trail: string;
+  let metrics: string;
+  let lab: Buffer;
   try {
     await sampleLab(spindle);
     await installWrapper(spindle);
@@ -125,10 +125,12 @@ const run = async (profile: Profile, say: (line: string) => void) => {
     say(
       `${traffic.operations} operations, ${traffic.chapTargets} targets ${CHAP ? 'with' : 'without'} CHAP, ${traffic.secrets.size} secrets`,
     );
+    say('planting');
     await plant(spindle, dataDir, formsOf(planted));
     trail = await wholeTrail(spindle);
     metrics = await metricsOf(spindle);
     lab = await labTexts(spindle);
+    say('read');
     sampler.stop();
     for (const [name, value] of [...installedSecrets(spindle, dataDir, sampler), ...traffic.secrets, ['admin', spindle.admin]] as [
       string,
@@ -149,10 +151,11 @@ const run = async (profile: Profile, say: (line: string) => void) => {
   search.searchText('command lines', 'all processes', [...sampler.commandLines].join('\n'));
   search.searchText('environments', 'all processes', [...sampler.environments.values()].join('\n'));
   await searchFolder(search, 'logs', join(dataDir, 'logs'));
-  await searchFolder(search, 'JetStream store', join(dataDir, 'nats'));
+  await searchFolder(search, 'JetStream store', join(dataDir, 'nats'), ['nats.conf']); // the server's own settings, 0600
   await searchFolder(search, 'Postgres data folder', join(dataDir, 'postgres', 'cluster'), ['pg_wal']);
   await searchFolder(search, 'Postgres WAL', join(dataDir, 'postgres', 'cluster', 'pg_wal'));
   await searchFolder(search, 'the lab: disk and logs', join(dataDir, 'lab'), ['control', 'uml']);
+  say('searched');
   return finding(search, sampler, traffic);
 };
 

@@ -19,8 +19,11 @@ interface Pattern {
 const SHORTEST = 8;
 const FILTER_BITS = 20;
 
+const ZEROS = Buffer.alloc(2 ** 21);
+const isZero = (bytes: Buffer): boolean => bytes.length <= ZEROS.length && bytes.equals(ZEROS.subarray(0, bytes.length));
+
 /** Which bit of the filter belongs to four bytes: Knuth's multiplicative hash. */
-const slot = (four: number): number => Math.imul(four, 2_654_435_761) >>> (32 - FILTER_BITS);
+const slot = (four: number): number => Math.imul(four, -1_640_531_535) >>> (32 - FILTER_BITS);
 
 /**
  * Finds any of many secrets in streams of bytes, in every form. The first four bytes at a place decide, by a filter that fits
@@ -54,7 +57,8 @@ export class SecretSearch {
     for await (const chunk of stream) {
       const bytes = Buffer.concat([kept, chunk]);
       const end = Math.max(0, bytes.length - this.longest + 1);
-      this.searchStarts(place, source, bytes, 0, end, before);
+      // A disk's file is mostly holes, and no form of a secret is made of zeros.
+      if (!isZero(bytes)) this.searchStarts(place, source, bytes, 0, end, before);
       kept = bytes.subarray(end);
       before += end;
     }
@@ -70,12 +74,13 @@ export class SecretSearch {
 
   /** Looks for what begins at `from` or later, and before `to`. */
   private searchStarts(place: string, source: string, bytes: Buffer, from: number, to: number, before: number): void {
+    const { filter } = this;
     const last = Math.min(to, bytes.length - 3);
     if (last <= from) return;
     let four = (bytes[from]! << 8) | (bytes[from + 1]! << 16) | (bytes[from + 2]! << 24);
     for (let at = from; at < last; at++) {
       four = (four >>> 8) | (bytes[at + 3]! << 24);
-      if (this.filter[slot(four)] === 0) continue;
+      if (filter[slot(four)] === 0) continue;
       for (const { secret, form, bytes: pattern } of this.byStart.get(four >>> 0) ?? [])
         if (bytes.length - at >= pattern.length && pattern.compare(bytes, at, at + pattern.length) === 0)
           this.hits.push({ secret, form, place: `${place}: ${source}`, at: before + at });
