@@ -52,12 +52,12 @@ export class TargetsServiceForTests {
   private service: Service;
   private readonly instance = newId();
 
-  async start(): Promise<void> {
+  async start(more: Record<string, string> = {}): Promise<void> {
     this.postgres = await startPostgres({ dataDir: join(this.dir, 'postgres'), durable: false, log: quiet });
     this.nats = await this.startBus();
     // The roles are the cluster's: each call gives them new passwords, which the last one's are good for everywhere.
     for (const database of ['other', 'fresh', 'spindle']) this.urls = await provisionDatabase(this.postgres.superuserUrl, database);
-    this.service = await startTargetsService(await this.settings());
+    this.service = await startTargetsService(await this.settings(more));
     this.bus = await connect({ servers: this.nats.url, ...this.login, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
     this.sql = await this.client();
     const { adminPassword: password } = this.credentials;

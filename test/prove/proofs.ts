@@ -1,7 +1,9 @@
 import type { Proof } from './proof';
 import { proveAudit } from './prove-audit';
+import { proveCanary } from './prove-canary';
+import { proveFailClosed } from './prove-fail-closed';
 import { proveParser } from './prove-parser';
 import { proveUnits } from './prove-units';
 
 /** In the order of the report. */
-export const PROOFS: Proof[] = [proveAudit, proveParser, proveUnits];
+export const PROOFS: Proof[] = [proveAudit, proveFailClosed, proveParser, proveCanary, proveUnits];

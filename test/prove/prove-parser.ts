@@ -131,14 +131,12 @@ const cases: fc.Arbitrary<Case> = fc.oneof(
       write_protect: readOnly ? 1 : 0,
     }),
   ),
-  fc
-    .tuple(iqns, portals)
-    .map(([iqn, portal]) =>
-      lineOf({ step: 'create-portal', iqn, portal }, 3, `${tpg(iqn)}/portals`, 'create', {
-        ip_address: portal.address,
-        ip_port: portal.port,
-      }),
-    ),
+  fc.tuple(iqns, portals).map(([iqn, portal]) =>
+    lineOf({ step: 'create-portal', iqn, portal }, 3, `${tpg(iqn)}/portals`, 'create', {
+      ip_address: portal.address,
+      ip_port: portal.port,
+    }),
+  ),
   // no line of ours: secrets go past targetcli. An administrator who restores them by hand must be able to
   fc.tuple(iqns, iqns, secrets).map(([iqn, initiatorIqn, secret]) => ({
     kind: 'a secret, by hand',

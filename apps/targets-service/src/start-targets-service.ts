@@ -67,9 +67,9 @@ export const startTargetsService = async (settings: Settings): Promise<Service> 
     log,
     close: async () => {
       leaving.abort();
-      door.close();
       await parts.operations.stop();
       await app.close();
+      await door.close();
       await relay.stop();
       await Promise.all(watching);
       await bus.close();
