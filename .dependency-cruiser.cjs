@@ -75,9 +75,10 @@ module.exports = {
     },
     {
       name: 'processes-start-in-one-file',
-      comment: 'targetcli-session.ts in the product; libs/embedded for the quickstart; test/e2e starts that as a user would.',
+      comment:
+        'targetcli-session.ts in the product; libs/embedded for the quickstart; test/e2e starts that as a user would, test/prove gets in its way.',
       severity: 'error',
-      from: { pathNot: ['^apps/storage-node-executor/src/lio/targetcli-session\\.ts$', '^libs/embedded/', '^test/e2e/'] },
+      from: { pathNot: ['^apps/storage-node-executor/src/lio/targetcli-session\\.ts$', '^libs/embedded/', '^test/(e2e|prove)/'] },
       to: { path: '^child_process$|^node_modules/(execa|cross-spawn)/' },
     },
     {

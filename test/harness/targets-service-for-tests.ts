@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,7 @@ import {
   type RunningNats,
   type RunningPostgres,
 } from '#embedded';
-import { createLog, loadSettings, newId, type Service } from '#runtime';
+import { createLog, loadSettings, newId, publicKeyText, type Service } from '#runtime';
 import { keepCredentials } from '../../apps/all-in-one/src/credentials';
 import { Settings } from '../../apps/targets-service/src/config';
 import { ENTITIES, SCHEMA } from '../../apps/targets-service/src/data-source';
@@ -51,6 +52,7 @@ export class TargetsServiceForTests {
   admin: string;
   private service: Service;
   private readonly instance = newId();
+  private readonly nodeKey = publicKeyText(generateKeyPairSync('x25519').publicKey);
 
   async start(more: Record<string, string> = {}): Promise<void> {
     this.postgres = await startPostgres({ dataDir: join(this.dir, 'postgres'), durable: false, log: quiet });
@@ -132,6 +134,7 @@ export class TargetsServiceForTests {
       drifted: [],
       drift_known: true,
       drift_policy: 'repair',
+      sealing_key: this.nodeKey,
       name: node_id,
       status: 'online',
       message: null,

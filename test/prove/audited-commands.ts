@@ -57,7 +57,7 @@ export const prepareAttempts = async (service: TargetsServiceForTests, shown: Ma
     const [iqn, disk] = [`iqn.2025-01.io.spindle:${newId()}`, await image()];
     const lun = { lun: 0, backstore: `spindle-${disk}`, file: `i-${disk}`, size_bytes: 4096, serial: disk, made_as_ours: true };
     const acls = [{ initiator_iqn, luns: [{ lun: 0, tpg_lun: 0, read_only: false }] }];
-    shown.set(iqn, { generation: 0, target: { other_tpgs: [], portal_is_ours: true, luns: [lun], acls } });
+    shown.set(iqn, { generation: 0, target: { asks_for_secrets: false, other_tpgs: [], portal_is_ours: true, luns: [lun], acls } });
     return iqn;
   };
 
@@ -66,6 +66,7 @@ export const prepareAttempts = async (service: TargetsServiceForTests, shown: Ma
     'targets.create': async () => ({ machine_id: await machine(), image_id: await image() }),
     'targets.delete': async () => ({ id: await target() }),
     'targets.restart': async () => ({ id: await target() }),
+    'targets.rotate-chap': async () => ({ id: await target() }),
     'machines.create': () => Promise.resolve(newMachine()),
     'machines.update': async () => ({ id: await machine(), name: `m-${newId()}` }),
     'machines.delete': async () => ({ id: await machine() }),
