@@ -65,6 +65,12 @@ const cellsOf = async ({ name, nats, refused }: Identity): Promise<Cell[]> => {
   return [...SUBJECTS.map((subject) => cell('say', subject)), ...[...SUBJECTS, ...WILDCARDS].map((subject) => cell('hear', subject))];
 };
 
+const rightsOf = (cells: Cell[], name: string, subject: string): string =>
+  cells
+    .filter(({ who, subject: of, allowed }) => who === name && of === subject && allowed)
+    .map(({ operation }) => operation)
+    .join(', ') || '-';
+
 const findingOf = ({ server, identities }: BusOfProof, cells: Cell[], forgeries: Forgery[]): Finding => {
   const undecided = cells.filter(({ expected }) => expected === undefined);
   const unexpected = cells.filter(({ expected, allowed }) => expected !== undefined && expected !== allowed);
@@ -94,6 +100,14 @@ const findingOf = ({ server, identities }: BusOfProof, cells: Cell[], forgeries:
       '|---|---|---|---|---|',
       ...rows,
       ...(wrong.length === 0 ? [] : ['', ...wrong]),
+      '',
+      'Each cell: what the server lets the credential do with the subject.',
+      '',
+      `| subject | ${identities.map(({ name }) => name).join(' | ')} |`,
+      `|---|${identities.map(() => '---').join('|')}|`,
+      ...[...SUBJECTS, ...WILDCARDS].map(
+        (subject) => `| \`${subject}\` | ${identities.map(({ name }) => rightsOf(cells, name, subject)).join(' | ')} |`,
+      ),
     ].join('\n'),
   };
 };
