@@ -1,5 +1,5 @@
-import { execFileSync } from 'node:child_process';
 import type { Client } from 'pg';
+import { spawnGuarded } from '#embedded';
 import type { TargetsServiceForTests } from '../harness/targets-service-for-tests';
 
 /** Something that keeps the outbox from taking a row, put in its way and taken out again. */
@@ -42,17 +42,21 @@ const DISK_BYTES = 20 * 2 ** 20;
 const full: Obstacle = {
   name: 'disk full',
   put: async ({ sql, postgres }) => {
-    const limit = (bytes: string, pids: number[]) =>
-      pids.forEach((pid) => execFileSync('prlimit', [`--pid=${pid}`, `--fsize=${bytes}`], { stdio: 'pipe' }));
+    const limit = async (bytes: string, pids: number[]) => {
+      for (const pid of pids) {
+        const { code } = await spawnGuarded('prlimit', [`--pid=${pid}`, `--fsize=${bytes}`]).ended;
+        if (code !== 0 && pid === postgres.pid) throw new Error('the size of files could not be limited: prlimit is in util-linux');
+      }
+    };
     const servers = async () => {
       const { rows } = await sql.query<{ pid: number }>('SELECT pid FROM pg_stat_activity');
       return [postgres.pid, ...rows.map(({ pid }) => pid)];
     };
     const known = await servers();
-    limit(`${DISK_BYTES}:unlimited`, known);
+    await limit(`${DISK_BYTES}:unlimited`, known);
     await fill(sql);
     return async () => {
-      limit('unlimited:unlimited', await servers());
+      await limit('unlimited:unlimited', await servers());
       await sql.query(`DELETE FROM ${TABLE} WHERE subject = 'filler'`);
       await sql.query(`VACUUM ${TABLE}`);
     };

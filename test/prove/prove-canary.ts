@@ -1,8 +1,7 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { projectRoot } from '#embedded';
+import { projectRoot, spawnGuarded } from '#embedded';
 import { TARGETCLI_WRAPPER, behave, installWrapper } from '../chaos/targetcli-wrapper';
 import { startSpindleForTests, type SpindleForTests } from '../harness/spindle-for-tests';
 import { ProcessSampler, searchFolder, searchRows } from './canary-places';
@@ -82,17 +81,7 @@ const plant = async (spindle: SpindleForTests, dataDir: string, forms: Form[]): 
   await spindle.sql('CREATE TABLE public.planted (t text)');
   await spindle.sql('INSERT INTO public.planted VALUES ($1)', [textual(forms)]);
   await spindle.lab.exec(`cat >/var/lib/spindle/targetcli/planted.txt <<'END'\n${textual(forms)}\nEND`);
-  const child = spawn(
-    'sleep',
-    [
-      '1',
-      ...textual(forms)
-        .split('\n')
-        .map(() => '0'),
-    ],
-    { env: { PLANTED: textual(forms) }, stdio: 'ignore', argv0: textual(forms) },
-  );
-  await new Promise((done) => child.once('exit', done));
+  await spawnGuarded('sh', ['-c', 'sleep 1', textual(forms)], { env: { PATH: '/usr/bin:/bin', PLANTED: textual(forms) } }).ended;
 };
 
 const run = async (profile: Profile, say: (line: string) => void) => {

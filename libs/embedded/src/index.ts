@@ -2,6 +2,7 @@ export { startStorageLab, type StorageLab, type StorageLabOptions } from './stor
 export type { ScriptResult } from './lab-shell';
 export { labAddresses } from './lab-kernel';
 export { PortTaken, claimPort } from './ports';
+export { spawnGuarded } from './child-guard';
 export { installPrerequisites } from './install-prerequisites';
 export { missingPrerequisites, prerequisites, PrerequisitesMissing, type Prerequisite, type PrerequisiteGroup } from './prerequisites';
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres';
