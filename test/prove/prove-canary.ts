@@ -14,16 +14,18 @@ const SIZES = { short: { operations: 150, chapTargets: 4 }, long: { operations: 
 const PLANTED = 'planted';
 
 /** What is told to a process by its environment is there, for root and its own user; nothing else may be. */
-const SETTINGS = /^(NATS|database) /;
+const SETTINGS = /^database /;
 
 /** What the installation made for itself. */
 const installedSecrets = (spindle: SpindleForTests, dataDir: string, sampler: ProcessSampler): Map<string, string> => {
   const secrets = new Map<string, string>();
   const folder = join(dataDir, 'secrets');
-  for (const file of readdirSync(folder).filter((name) => !name.endsWith('.pub.pem'))) {
-    const lines = readFileSync(join(folder, file), 'utf8').trim().split('\n');
+  const isSecret = (name: string) => !name.endsWith('.pub.pem') && !name.endsWith('.json');
+  for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true }).filter((one) => one.isFile() && isSecret(one.name))) {
+    const lines = readFileSync(join(entry.parentPath, entry.name), 'utf8').trim().split('\n');
     const inner = lines.filter((line) => !line.startsWith('-----') && line.length >= 12);
-    inner.forEach((line, i) => secrets.set(`${file === 'nats-password' ? 'NATS password' : file} ${i}`, line));
+    // a key for encryption has its name before it
+    inner.forEach((line, i) => secrets.set(`${entry.name} ${i}`, line.replace(/^[a-z0-9-]{1,32}:/, '')));
   }
   secrets.set('database superuser', new URL(spindle.endpoints.database_url).password);
   for (const environment of sampler.environments.values())
