@@ -1,6 +1,6 @@
 import { Refused, SearchAudit, mayDo } from '#contracts';
 import type { RequestContext } from '#messaging';
-import { newId, verifyAccessToken, type AccessClaims } from '#runtime';
+import { newId, type AccessClaims } from '#runtime';
 import type { Parts } from './parts';
 import { recordEntry } from './record-entry';
 
@@ -11,11 +11,11 @@ import { recordEntry } from './record-entry';
 export const admitAuditor = async (parts: Parts, body: unknown, context: RequestContext): Promise<void> => {
   let claims: AccessClaims | undefined;
   try {
-    claims = verifyAccessToken(context.authorization, parts.publicKey);
+    claims = await parts.tokens.whoAsks(context);
     if (!mayDo(claims.role, SearchAudit.subject))
       throw new Refused('FORBIDDEN', { hint: `Role ${claims.role} may not ${SearchAudit.subject}.` });
   } catch (error) {
-    if (error instanceof Refused && (claims || parts.refusals.mayRecord(context.source, Date.now()))) {
+    if (error instanceof Refused && error.status < 500 && (claims || parts.refusals.mayRecord(context.source, Date.now()))) {
       const asked = SearchAudit.input.safeParse(body);
       await record(parts, claims?.username ?? 'anonymous', context.source, error.code, context.requestId, asked.data ?? null);
     }

@@ -1,12 +1,12 @@
 import type { DataSource } from 'typeorm';
+import type { TokenExchange } from '#messaging';
 import type { AnonymousRefusals, Logger } from '#runtime';
 
 /** What the use cases work with; made once, at start. */
 export class Parts {
   constructor(
     readonly database: DataSource,
-    /** PEM. */
-    readonly publicKey: string,
+    readonly tokens: TokenExchange,
     readonly refusals: AnonymousRefusals,
     readonly log: Logger,
   ) {}

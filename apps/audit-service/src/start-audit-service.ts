@@ -1,7 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import type { DataSource } from 'typeorm';
 import { databaseCheck, inDatabase } from '#database';
-import { NatsServerStrategy, PassThroughFilter, connectBus, type Bus } from '#messaging';
+import { NatsServerStrategy, PassThroughFilter, TokenExchange, connectBus, type Bus } from '#messaging';
 import { AnonymousRefusals, collectProcessMetrics, createLog, nestLogger, readSecretFile, startHealthServer, type Service } from '#runtime';
 import { recordSummedRefusals } from './admit-auditor';
 import { AuditServiceModule } from './audit-service.module';
@@ -31,7 +31,12 @@ export const startAuditService = async (settings: Settings): Promise<Service> =>
   const nats = await connectBus('audit-service', settings, log);
   bus = nats;
 
-  const parts = new Parts(connection, publicKey, new AnonymousRefusals(settings.AUDIT_ANONYMOUS_PER_MINUTE), log);
+  const parts = new Parts(
+    connection,
+    new TokenExchange(() => nats, publicKey),
+    new AnonymousRefusals(settings.AUDIT_ANONYMOUS_PER_MINUTE),
+    log,
+  );
   const strategy = new NatsServerStrategy({
     name: 'audit-service',
     version: '0.1.0',

@@ -4,6 +4,7 @@ import { CreateMachine, DeleteMachine, GetMachine, ListMachines, UpdateMachine }
 import { AdoptTarget, ListNodes, UpdateNode } from './nodes';
 import { CreateSession, DeleteSession, GetSession, ListSessions, UpdateSession } from './sessions';
 import { CreateTarget, DeleteTarget, GetTarget, GetTargetByMachine, GetTargetStatus, ListTargets, RestartTarget } from './targets';
+import { CreateToken, ExchangeToken, ListTokens, RevokeToken } from './tokens';
 import { CreateUser, DeleteUser, GetUser, ListUsers, Login, UpdateUser } from './users';
 
 /** Version of everything public: HTTP, requests and events. */
@@ -12,6 +13,7 @@ export const CONTRACT_VERSION = '1.0.0';
 /** Every public request. The order is that of the documents; HTTP matches `machine/{machine_id}` before `{id}`. */
 export const REQUESTS = [
   Login,
+  ExchangeToken,
   CreateTarget,
   ListTargets,
   GetTargetByMachine,
@@ -39,6 +41,9 @@ export const REQUESTS = [
   GetUser,
   UpdateUser,
   DeleteUser,
+  CreateToken,
+  ListTokens,
+  RevokeToken,
   ListNodes,
   UpdateNode,
   AdoptTarget,

@@ -17,3 +17,4 @@ export {
   ensureStreams,
   streamState,
 } from './streams';
+export { TokenExchange } from './token-exchange';

@@ -36,6 +36,7 @@ export const makeFirstAdmin = async (database: DataSource, settings: Settings): 
       created_at: now,
       updated_at: now,
       deleted_at: null,
+      token_epoch: 0,
     });
     await insertUser(tx, user);
     await appendAudit(tx, {
