@@ -14,7 +14,10 @@ export interface RunningService {
 }
 
 /** What each service is told besides its port; nothing of our own environment reaches it. */
-const settingsOf = async (servers: Servers, credentials: Credentials): Promise<Record<ServiceName, Record<string, string>>> => {
+const settingsOf = async (
+  servers: Pick<Servers, 'postgres'>,
+  credentials: Credentials,
+): Promise<Record<ServiceName, Record<string, string>>> => {
   const database = await provisionDatabase(servers.postgres.superuserUrl);
   return {
     'targets-service': {
@@ -34,7 +37,7 @@ const settingsOf = async (servers: Servers, credentials: Credentials): Promise<R
  */
 export const startServices = async (
   options: SpindleOptions,
-  servers: Servers,
+  servers: Pick<Servers, 'postgres' | 'nats'>,
   credentials: Credentials,
   started: (service: ServiceProcess) => void,
 ): Promise<Record<ServiceName, RunningService>> => {
