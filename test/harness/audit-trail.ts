@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditIntent, Role } from '#contracts';
 import { claimPort, startNats } from '#embedded';
-import { AUDIT_INTENT_SUBJECT, ask, connectBus, ensureStreams, publishStored, type Bus } from '#messaging';
+import { AUDIT_INTENT_SUBJECT, TokenExchange, ask, connectBus, ensureStreams, publishStored, type Bus } from '#messaging';
 import { createLog, newId, signAccessToken } from '#runtime';
 import { Settings } from '../../apps/audit-service/src/config';
 import { startAuditService } from '../../apps/audit-service/src/start-audit-service';
@@ -12,6 +12,11 @@ import { runSql, startDatabaseServer } from './database-server';
 
 export const silent = createLog('spec', 'silent');
 const nobody = () => undefined;
+
+/** For parts of the service that nobody asks anything. */
+export const unasked = new TokenExchange(() => {
+  throw new Error('nobody is asked here');
+}, '');
 
 /** An audit service on a database and a message server of its own. */
 export const startTrail = async (

@@ -29,9 +29,13 @@ export interface Reply {
   code?: string;
   id: string;
   access_token: string;
+  token: string;
+  role: string;
+  expires_in: number;
+  total: number;
   last_error: unknown;
   status: string;
-  items: { id: string; status: string }[];
+  items: { id: string; status: string; last_used_at: string | null }[];
 }
 
 interface Asking {

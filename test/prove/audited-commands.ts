@@ -79,6 +79,8 @@ export const prepareAttempts = async (service: TargetsServiceForTests, shown: Ma
     'users.create': () => Promise.resolve({ username: `u-${newId()}`, password: PASSWORD, role: 'viewer' }),
     'users.update': async () => ({ id: (await user()).id, role: 'viewer' }),
     'users.delete': async () => ({ id: (await user()).id }),
+    'tokens.create': () => Promise.resolve({ name: `t-${newId()}` }),
+    'tokens.revoke': async () => ({ id: (await must(service.ask('tokens.create', { name: `t-${newId()}` }))).id }),
     'nodes.update': () => Promise.resolve({ id: NODE, cordoned: true }),
     'nodes.adopt': async () => ({ id: NODE, iqn: await orphan() }),
   };

@@ -7,7 +7,7 @@ const EVENT = /^(target|node|initiator)\.[^.>]+$/;
 /** What answers the public asks for; one line an area. */
 const PUBLIC = new RegExp(
   [
-    '^auth\\.login$',
+    '^auth\\.(login|exchange)$',
     '^targets\\.(create|list|get|get-by-machine|status|delete|restart|rotate-chap)$',
     '^(machines|images|sessions|users)\\.(create|list|get|update|delete)$',
     '^nodes\\.(list|update|adopt|accept|plan)$',
@@ -64,7 +64,6 @@ const MAY_HEAR: Record<string, (subject: string) => boolean> = {
   gateway: (subject) => /^_INBOX_gateway\../.test(subject),
   targets: (subject) =>
     (PUBLIC.test(subject) && !OF_AUDIT.test(subject)) ||
-    subject === 'auth.exchange' ||
     /^storage-node\.[^.]+\.(report|wishes)$/.test(subject) ||
     services('targets-service').test(subject) ||
     /^_INBOX_targets\../.test(subject),

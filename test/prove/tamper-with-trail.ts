@@ -16,6 +16,7 @@ import { signIfDue } from '../../apps/audit-service/src/sign-checkpoint';
 import { headsBetween } from '../../apps/audit-service/src/tree.store';
 import { ExportVerifier, type Verdict } from '../../apps/audit-service/src/verify-export';
 import { Prng } from '../chaos/prng';
+import { unasked } from '../harness/audit-trail';
 import { startDatabaseServer } from '../harness/database-server';
 
 export interface Tampering {
@@ -49,7 +50,7 @@ export const tamperWithTrail = async (count: number, say: (line: string) => void
       AUDIT_SIGNING_KEY_FILE: '-',
     });
     const database = await connectTrail(settings, log);
-    await makeTrail(new Parts(database, '', signer, new AnonymousRefusals(1), log));
+    await makeTrail(new Parts(database, unasked, signer, new AnonymousRefusals(1), log));
     await database.destroy();
     const superuser = new DataSource({ type: 'postgres', url: server.superuserUrl('spindle'), schema: 'audit', entities: [AuditEntryRow] });
     await superuser.initialize();

@@ -17,7 +17,7 @@ export interface RunningService {
 
 /** What each service is told besides its port; nothing of our own environment reaches it. */
 const settingsOf = async (
-  servers: Servers,
+  servers: Pick<Servers, 'postgres'>,
   credentials: Credentials,
   dataDir: string,
 ): Promise<Record<ServiceName, Record<string, string>>> => {
@@ -46,7 +46,7 @@ const settingsOf = async (
  */
 export const startServices = async (
   options: SpindleOptions,
-  servers: Servers,
+  servers: Pick<Servers, 'postgres' | 'nats'>,
   credentials: Credentials,
   started: (service: ServiceProcess) => void,
 ): Promise<Record<ServiceName, RunningService>> => {

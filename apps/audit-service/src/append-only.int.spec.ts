@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { migrate, undoLastMigration } from '#database';
 import type { DatabaseUrls } from '#embedded';
-import { intent, silent } from '../../../test/harness/audit-trail';
+import { intent, silent, unasked } from '../../../test/harness/audit-trail';
 import { runSql, startDatabaseServer, type DatabaseServer } from '../../../test/harness/database-server';
 import { AnonymousRefusals } from '#runtime';
 import { Settings } from './config';
@@ -39,7 +39,7 @@ describe('the table of the audit trail', () => {
     beforeAll(async () => {
       await provision('append_only');
       const connection = await connectTrail(settings(database.audit_owner), silent);
-      await recordEntry(new Parts(connection, '', signer, new AnonymousRefusals(1), silent), intent());
+      await recordEntry(new Parts(connection, unasked, signer, new AnonymousRefusals(1), silent), intent());
       await connection.destroy();
     });
 

@@ -1,4 +1,5 @@
 import type { DataSource } from 'typeorm';
+import type { TokenExchange } from '#messaging';
 import type { AnonymousRefusals, Logger } from '#runtime';
 import type { Signer } from './checkpoint-note';
 
@@ -6,8 +7,7 @@ import type { Signer } from './checkpoint-note';
 export class Parts {
   constructor(
     readonly database: DataSource,
-    /** PEM. */
-    readonly publicKey: string,
+    readonly tokens: TokenExchange,
     readonly signer: Signer,
     readonly refusals: AnonymousRefusals,
     readonly log: Logger,

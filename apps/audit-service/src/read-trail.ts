@@ -1,6 +1,6 @@
 import { Refused, mayDo, parseInput, type Action, type InputOf, type RequestContract } from '#contracts';
 import type { RequestContext } from '#messaging';
-import { newId, verifyAccessToken, type AccessClaims } from '#runtime';
+import { newId, type AccessClaims } from '#runtime';
 import type { Parts } from './parts';
 import { recordEntry } from './record-entry';
 
@@ -31,11 +31,11 @@ const admitAuditor = async <C extends RequestContract<Action>>(
 ): Promise<AccessClaims> => {
   let claims: AccessClaims | undefined;
   try {
-    claims = verifyAccessToken(context.authorization, parts.publicKey);
+    claims = await parts.tokens.whoAsks(context);
     if (mayDo(claims.role, contract.subject)) return claims;
     throw new Refused('FORBIDDEN', { hint: `Role ${claims.role} may not ${contract.subject}.` });
   } catch (error) {
-    if (error instanceof Refused && (claims || parts.refusals.mayRecord(context.source, Date.now()))) {
+    if (error instanceof Refused && error.status < 500 && (claims || parts.refusals.mayRecord(context.source, Date.now()))) {
       const asked = contract.input.safeParse(body);
       await record(parts, contract.subject, claims?.username ?? 'anonymous', context, error.code, { asked: asked.data ?? null });
     }

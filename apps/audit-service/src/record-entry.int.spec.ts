@@ -1,6 +1,6 @@
 import { DEAD_LETTER_STREAM, publishStored } from '#messaging';
 import { AnonymousRefusals, newId } from '#runtime';
-import { eventually, intent, publish, silent, startTrail, type Trail } from '../../../test/harness/audit-trail';
+import { eventually, intent, publish, silent, startTrail, type Trail, unasked } from '../../../test/harness/audit-trail';
 import { Settings } from './config';
 import { connectTrail } from './data-source';
 import { Parts } from './parts';
@@ -34,7 +34,7 @@ describe('the audit trail', () => {
 
   const connectParts = async () => {
     const settings = Settings.parse({ DATABASE_URL: trail.database.audit_app, AUTH_PUBLIC_KEY_FILE: '-', AUDIT_SIGNING_KEY_FILE: '-' });
-    return new Parts(await connectTrail(settings, silent), '', trail.signer, new AnonymousRefusals(1), silent);
+    return new Parts(await connectTrail(settings, silent), unasked, trail.signer, new AnonymousRefusals(1), silent);
   };
 
   it('holds every field of an intent', async () => {

@@ -2,7 +2,7 @@ import { NestFactory } from '@nestjs/core';
 import { createPrivateKey } from 'node:crypto';
 import type { DataSource } from 'typeorm';
 import { databaseCheck, inDatabase } from '#database';
-import { NatsServerStrategy, PassThroughFilter, connectBus, type Bus } from '#messaging';
+import { NatsServerStrategy, PassThroughFilter, TokenExchange, connectBus, type Bus } from '#messaging';
 import {
   AnonymousRefusals,
   BadSettings,
@@ -48,7 +48,13 @@ export const startAuditService = async (settings: Settings): Promise<Service> =>
   const nats = await connectBus('audit-service', settings, log, 'audit');
   bus = nats;
 
-  const parts = new Parts(connection, publicKey, signer, new AnonymousRefusals(settings.AUDIT_ANONYMOUS_PER_MINUTE), log);
+  const parts = new Parts(
+    connection,
+    new TokenExchange(() => nats, publicKey),
+    signer,
+    new AnonymousRefusals(settings.AUDIT_ANONYMOUS_PER_MINUTE),
+    log,
+  );
   const strategy = new NatsServerStrategy({
     name: 'audit-service',
     version: '0.1.0',

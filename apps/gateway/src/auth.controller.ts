@@ -1,5 +1,5 @@
 import { Controller, Post, UseGuards } from '@nestjs/common';
-import { Login } from '#contracts';
+import { ExchangeToken, Login } from '#contracts';
 import { Exchange, type HttpExchange } from './http-exchange';
 import { LoginRateGuard } from './login-rate.guard';
 import { NatsClient } from './nats-client';
@@ -12,5 +12,10 @@ export class AuthController {
   @UseGuards(LoginRateGuard)
   login(@Exchange() http: HttpExchange) {
     return this.nats.ask(Login, http);
+  }
+
+  @Post('exchange')
+  exchange(@Exchange() http: HttpExchange) {
+    return this.nats.ask(ExchangeToken, http);
   }
 }

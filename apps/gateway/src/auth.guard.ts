@@ -2,8 +2,9 @@ import { Injectable, type CanActivate, type ExecutionContext } from '@nestjs/com
 import { createPublicKey } from 'node:crypto';
 import type { Request, Response } from 'express';
 import { Refused, mayDo } from '#contracts';
-import { BadSettings, readSecretFile, verifyAccessToken } from '#runtime';
-import { locals } from './http-exchange';
+import { TokenExchange } from '#messaging';
+import { BadSettings, readSecretFile } from '#runtime';
+import { clientAddress, locals } from './http-exchange';
 
 /** The public key that access tokens are verified with, PEM. */
 export class AccessKey {
@@ -28,13 +29,19 @@ export class AccessKey {
 /** For the event stream only, which no service answers: every other request is authorised by the service that has it. */
 @Injectable()
 export class AuthGuard implements CanActivate {
-  constructor(private readonly key: AccessKey) {}
+  constructor(private readonly tokens: TokenExchange) {}
 
-  canActivate(context: ExecutionContext): boolean {
+  async canActivate(context: ExecutionContext): Promise<boolean> {
     const http = context.switchToHttp();
-    const token = verifyAccessToken(http.getRequest<Request>().get('authorization'), this.key.pem);
+    const request = http.getRequest<Request>();
+    const facts = locals(http.getResponse<Response>());
+    const token = await this.tokens.whoAsks({
+      authorization: request.get('authorization'),
+      requestId: facts.requestId,
+      source: `http:${clientAddress(request)}`,
+    });
     if (!mayDo(token.role, 'events.stream')) throw new Refused('FORBIDDEN');
-    locals(http.getResponse<Response>()).tokenEndsAt = token.endsAt;
+    facts.tokenEndsAt = token.endsAt;
     return true;
   }
 }

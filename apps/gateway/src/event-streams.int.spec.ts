@@ -3,11 +3,10 @@ import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { JwtService } from '@nestjs/jwt';
 import { EXAMPLE_EVENT } from '#contracts';
 import { startNats, type RunningNats } from '#embedded';
 import { connectBus, ensureStreams, publishStored, type Bus } from '#messaging';
-import { createLog, loadSettings, newId, signAccessToken, sleep } from '#runtime';
+import { createLog, loadSettings, newApiToken, newId, signAccessToken, sleep } from '#runtime';
 import { AccessKey } from './auth.guard';
 import { Settings } from './config';
 import { createGateway, leave, listen } from './create-gateway';
@@ -139,21 +138,28 @@ describe('the event stream', () => {
   });
 
   it('ends when the token does', async () => {
-    const claims = { sub: newId(), username: 'ann', role: 'viewer' };
     // Tokens are taken for 60 s longer than they say, for clocks that differ.
-    const shortly = new JwtService().sign(claims, {
-      privateKey,
-      algorithm: 'ES256',
-      expiresIn: -58,
-      issuer: 'spindle/targets-service',
-      audience: 'spindle',
-    });
+    const shortly = signAccessToken({ sub: newId(), username: 'ann', role: 'viewer' }, privateKey, -58);
     const startedAt = Date.now();
 
     const text = await readUntil(await follow({}, shortly), undefined);
 
     expect(text).toBe(': events follow\n\n');
     expect(Date.now() - startedAt).toBeLessThan(4_000);
+  });
+
+  it('is opened with an API token for which targets-service gives an access token', async () => {
+    const { text } = newApiToken(newId());
+    expect((await follow({}, text)).status).toBe(503);
+
+    bus.nats.subscribe('auth.exchange', {
+      callback: (_error, message) => message.respond(JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: 900 })),
+    });
+    await bus.nats.flush();
+    const response = await follow({}, text);
+    await publish(1);
+
+    expect(await readUntil(response, 'event: target.created')).toContain(EXAMPLE_EVENT.id);
   });
 
   it('is refused beyond the number that may be open, until one is closed', async () => {

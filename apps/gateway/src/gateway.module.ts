@@ -1,9 +1,10 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { ThrottlerModule } from '@nestjs/throttler';
+import { TokenExchange } from '#messaging';
 import type { Logger } from '#runtime';
 import { AuditController } from './audit.controller';
 import { AuthController } from './auth.controller';
-import { AccessKey } from './auth.guard';
+import type { AccessKey } from './auth.guard';
 import type { Settings } from './config';
 import { EventStreams } from './event-streams';
 import { EventsController } from './events.controller';
@@ -14,6 +15,7 @@ import { NatsClient } from './nats-client';
 import { NodesController } from './nodes.controller';
 import { SessionsController } from './sessions.controller';
 import { TargetsController } from './targets.controller';
+import { TokensController } from './tokens.controller';
 import { UsersController } from './users.controller';
 
 @Module({})
@@ -31,6 +33,7 @@ export class GatewayModule {
         ImagesController,
         SessionsController,
         UsersController,
+        TokensController,
         NodesController,
         AuditController,
         EventsController,
@@ -38,7 +41,7 @@ export class GatewayModule {
       providers: [
         { provide: NatsClient, useValue: nats },
         { provide: EventStreams, useValue: new EventStreams(nats, settings.MAX_EVENT_STREAMS, log) },
-        { provide: AccessKey, useValue: key },
+        { provide: TokenExchange, useValue: new TokenExchange(() => nats.bus, key.pem) },
       ],
     };
   }

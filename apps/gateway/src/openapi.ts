@@ -11,6 +11,7 @@ const TAGS: Record<string, string> = {
   images: 'Disk images that lie on the storage nodes.',
   sessions: 'Boot sessions: who uses which machine, when.',
   users: 'People and programs that may log in.',
+  tokens: 'API tokens: what orchestrators and people use in place of a login.',
   nodes: 'Storage nodes.',
   audit: 'The audit trail.',
   events: 'Events as they happen.',
@@ -116,8 +117,7 @@ export const openApi = (): Record<string, unknown> => {
         bearer: {
           type: 'http',
           scheme: 'bearer',
-          bearerFormat: 'JWT',
-          description: 'Access token from login, good for at most 15 minutes.',
+          description: 'An access token from login (JWT), good for at most 15 minutes, or an API token, good until it is revoked.',
         },
       },
       schemas: schemasUsedIn(paths, allSchemas()),

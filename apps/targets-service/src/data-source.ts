@@ -3,6 +3,8 @@ import { IdempotencyKeys1764000001000 } from '../migrations/1764000001000-idempo
 import { Reconciliation1764000002000 } from '../migrations/1764000002000-reconciliation';
 import { KeyAttempts1764000003000 } from '../migrations/1764000003000-key-attempts';
 import { ChapSecrets1764000004000 } from '../migrations/1764000004000-chap-secrets';
+import { ApiTokens1764000005000 } from '../migrations/1764000005000-api-tokens';
+import { ApiToken } from './access/api-token.entity';
 import { Image } from './inventory/image.entity';
 import { Machine } from './inventory/machine.entity';
 import { StorageNode } from './inventory/node.entity';
@@ -18,6 +20,7 @@ export const MIGRATIONS = [
   Reconciliation1764000002000,
   KeyAttempts1764000003000,
   ChapSecrets1764000004000,
+  ApiTokens1764000005000,
 ];
 
-export const ENTITIES = [Target, Machine, Image, User, BootSession, StorageNode];
+export const ENTITIES = [Target, Machine, Image, User, ApiToken, BootSession, StorageNode];

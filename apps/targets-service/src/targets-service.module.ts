@@ -4,13 +4,14 @@ import { InventoryMessages } from './inventory.messages';
 import { Parts } from './parts';
 import { SigningKey } from './signing-key';
 import { TargetsMessages } from './targets.messages';
+import { TokensMessages } from './tokens.messages';
 
 @Module({})
 export class TargetsServiceModule {
   static with(parts: Parts, door: Door, key: SigningKey): DynamicModule {
     return {
       module: TargetsServiceModule,
-      controllers: [TargetsMessages, InventoryMessages],
+      controllers: [TargetsMessages, InventoryMessages, TokensMessages],
       providers: [
         { provide: Parts, useValue: parts },
         { provide: Door, useValue: door },

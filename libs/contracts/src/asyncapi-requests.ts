@@ -14,7 +14,7 @@ const text = (description: string): JsonSchema => ({ type: 'string', description
 const requestHeaders = {
   type: 'object',
   properties: {
-    Authorization: text('`Bearer TOKEN`; auth.login alone needs none.'),
+    Authorization: text('`Bearer TOKEN`, an access token or an API token; auth.login alone needs none.'),
     'X-Request-Id': text('Id for this request, 1 to 64 of A-Z a-z 0-9 . _ : -; otherwise one is made.'),
     Prefer: text('`wait=N`: how many seconds, at most 25, create, delete, restart and adopt wait for the operation to end.'),
     'Idempotency-Key': text(

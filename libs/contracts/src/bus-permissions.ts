@@ -243,7 +243,6 @@ const targetsUser = (publish: string[]): BusUser => ({
   publish: [...publish, ...ANSWERS],
   subscribe: [
     ...servedBy('targets'),
-    'auth.exchange',
     // Of any node: what reaches this account is what each node's own may send here.
     ...askedByNode('*'),
     ...discoveryOf('targets-service'),

@@ -1,4 +1,18 @@
-import { CreateImage, CreateMachine, CreateTarget, ListTargets, REQUESTS, PERMISSIONS, Refused, parseInput } from './index';
+import {
+  CreateImage,
+  CreateMachine,
+  CreateTarget,
+  ListTargets,
+  PERMISSIONS,
+  REQUESTS,
+  Refused,
+  Role,
+  lowerRole,
+  mayDo,
+  mayRevoke,
+  parseInput,
+  type Action,
+} from './index';
 
 const refusal = (schema: Parameters<typeof parseInput>[0], value: unknown) => {
   try {
@@ -91,5 +105,39 @@ describe('the contract', () => {
 
     expect(new Set(REQUESTS.map(({ subject }) => subject)).size).toBe(REQUESTS.length);
     expect(new Set(routes).size).toBe(REQUESTS.length);
+  });
+});
+
+describe('the permissions', () => {
+  const roles = Role.options;
+  const actions = Object.keys(PERMISSIONS) as Action[];
+
+  it.each(roles.flatMap((one) => roles.map((other) => [one, other] as const)))('of %s and %s together are what both have', (one, other) => {
+    const both = lowerRole(one, other);
+
+    for (const action of actions) expect(mayDo(both, action)).toBe(mayDo(one, action) && mayDo(other, action));
+    expect(lowerRole(other, one)).toBe(both);
+  });
+
+  it('let no API token make another, and no login go on without its password', () => {
+    const having = (proof: 'login' | 'api-token') =>
+      (['tokens.create', 'auth.exchange'] as const).map((action) => mayDo('admin', action, proof));
+
+    expect([having('login'), having('api-token')]).toEqual([
+      [true, false],
+      [false, true],
+    ]);
+  });
+
+  const token = { id: 't-1', user_id: 'u-1' };
+  it.each([
+    ['its user, logged in', { userId: 'u-1', role: 'viewer' }, true],
+    ['itself', { userId: 'u-1', role: 'viewer', tokenId: 't-1' }, true],
+    ['another token of its user', { userId: 'u-1', role: 'operator', tokenId: 't-2' }, false],
+    ['somebody else', { userId: 'u-2', role: 'operator' }, false],
+    ['an admin', { userId: 'u-2', role: 'admin' }, true],
+    ['an admin’s token with less than an admin’s role', { userId: 'u-2', role: 'operator', tokenId: 't-2' }, false],
+  ] as const)('say whether a token may be revoked by %s', (_who, holder, may) => {
+    expect(mayRevoke(holder, token)).toBe(may);
   });
 });

@@ -53,6 +53,11 @@ export const ERROR_CODES = {
     advice:
       'Use 12 to 16 of A-Z a-z 0-9 _ . that do not begin with NULL, another one for each direction, or leave it out to have one made.',
   },
+  ROLE_TOO_HIGH: {
+    status: 422,
+    title: 'The role is higher than that of the user',
+    advice: 'Use a role that may do no more than yours, or leave it out.',
+  },
   INVALID_CURSOR: {
     status: 422,
     title: 'A cursor is not one of ours',
@@ -74,6 +79,11 @@ export const ERROR_CODES = {
   UNAUTHENTICATED: { status: 401, title: 'No token was sent', advice: 'Log in and send Authorization: Bearer TOKEN.' },
   TOKEN_INVALID: { status: 401, title: 'The token is not valid', advice: 'Log in again.' },
   TOKEN_EXPIRED: { status: 401, title: 'The token has expired', advice: 'Log in again.' },
+  TOKEN_REVOKED: {
+    status: 401,
+    title: 'The token was revoked',
+    advice: 'Log in again, or use another API token.',
+  },
   LOGIN_FAILED: {
     status: 401,
     title: 'User name or password is wrong',
@@ -88,6 +98,7 @@ export const ERROR_CODES = {
   MACHINE_NOT_FOUND: { status: 404, title: 'There is no such machine', advice: 'Register the machine first.' },
   IMAGE_NOT_FOUND: { status: 404, title: 'There is no such image', advice: 'Register the image first.' },
   USER_NOT_FOUND: { status: 404, title: 'There is no such user', advice: 'Look it up in the list of users.' },
+  TOKEN_NOT_FOUND: { status: 404, title: 'There is no such API token', advice: 'Look it up in the list of tokens.' },
   SESSION_NOT_FOUND: { status: 404, title: 'There is no such boot session', advice: 'Create the session first.' },
   ENTRY_NOT_FOUND: {
     status: 404,
@@ -125,6 +136,8 @@ export const ERROR_CODES = {
   IMAGE_NAME_TAKEN: { status: 409, title: 'Another image has this name', advice: 'Use that image, or another name.' },
   IMAGE_FILE_TAKEN: { status: 409, title: 'Another image is this file', advice: 'Use that image.' },
   USERNAME_TAKEN: { status: 409, title: 'Another user has this name', advice: 'Use another name.' },
+  TOKEN_NAME_TAKEN: { status: 409, title: 'Another API token has this name', advice: 'Use another name, or revoke that token first.' },
+  TOKEN_LIMIT: { status: 409, title: 'The user has as many API tokens as may be', advice: 'Revoke those that are not used any more.' },
   LAST_ADMIN: { status: 409, title: 'This is the last admin', advice: 'Make another user an admin first.' },
 
   // values that only the world can refuse

@@ -21,13 +21,15 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   INVALID_PASSWORD: 'A password has fewer than 12 or more than 128 characters.',
   INVALID_CHAP_SECRET:
     'A given secret is too short, too long, has other characters, begins with NULL (which the kernel takes for none), or is the same both ways.',
+  ROLE_TOO_HIGH: 'An API token was to have a role that may do something its user may not.',
   INVALID_CURSOR: 'A cursor was altered, or belongs to a list with other filters.',
   INVALID_IDEMPOTENCY_KEY: 'The header Idempotency-Key is empty, too long, or has a space or a character outside ASCII.',
   IDEMPOTENCY_KEY_REUSED: 'The same user sent the same Idempotency-Key with another command or another body.',
 
   UNAUTHENTICATED: 'The request needs a token and has none.',
   TOKEN_INVALID: 'The token is malformed, altered, or signed by another key.',
-  TOKEN_EXPIRED: 'The token was right once; tokens live 15 minutes.',
+  TOKEN_EXPIRED: 'The token was right once; access tokens live 15 minutes, API tokens as long as was said when they were made.',
+  TOKEN_REVOKED: 'The API token was revoked, its user is gone, or the password was changed after the login. It stands in the audit trail.',
   LOGIN_FAILED: 'The user name is unknown or the password wrong; which of the two is not said.',
   LOGIN_LOCKED: 'Logins for this user name failed too often; the right password is refused too until the time is over.',
   FORBIDDEN: 'The token is right, and the role of its user may not do this. It stands in the audit trail.',
@@ -37,6 +39,7 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   MACHINE_NOT_FOUND: 'No machine has this id.',
   IMAGE_NOT_FOUND: 'No image has this id.',
   USER_NOT_FOUND: 'No user has this id.',
+  TOKEN_NOT_FOUND: 'No API token has this id, it was revoked, or it is somebody else’s.',
   SESSION_NOT_FOUND: 'No boot session has this id.',
   ENTRY_NOT_FOUND: 'The place is beyond the end of the audit trail, or of the checkpoint that was named.',
   NODE_NOT_FOUND: 'No storage node has this id.',
@@ -62,6 +65,8 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   IMAGE_NAME_TAKEN: 'Names of images are unique.',
   IMAGE_FILE_TAKEN: 'A file is registered as one image only, so that a writable export can exclude every other one.',
   USERNAME_TAKEN: 'User names are unique.',
+  TOKEN_NAME_TAKEN: 'The names of the tokens of one user that are not revoked are unique.',
+  TOKEN_LIMIT: 'A user has at most 100 tokens that are not revoked.',
   LAST_ADMIN: 'Without this admin nobody could manage users any more.',
 
   IMAGE_READ_ONLY: 'The target was to be writable, and its image is registered as read-only.',

@@ -61,6 +61,7 @@ const login: z.output<typeof LoginResponse> = { access_token: 'TOKEN', token_typ
 /** One exchange of each request, as it goes over the wire. */
 export const EXAMPLES = {
   'auth.login': { input: { username: 'ann', password: 'correct horse battery' }, output: login, refusal: 'LOGIN_FAILED' },
+  'auth.exchange': { input: {}, output: login, refusal: 'TOKEN_REVOKED' },
   'targets.create': { input: create, output: active, running: pending, refusal: 'MACHINE_HAS_TARGET' },
   'targets.list': {
     input: { limit: 50, status: 'ACTIVE' },

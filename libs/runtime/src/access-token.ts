@@ -2,14 +2,25 @@ import { JwtService } from '@nestjs/jwt';
 import { Refused, Role } from '#contracts';
 import { z } from 'zod';
 
-/** Tokens of another issuer or for another audience are refused even when their signature is right. */
+/** Tokens of another issuer, for another audience or of another type are refused even when their signature is right. */
 const ISSUER = 'spindle/targets-service';
 const AUDIENCE = 'spindle';
+const ALGORITHM = 'ES256';
+/** RFC 9068: a token that was signed for another purpose is no access token. */
+const TYPE = 'at+jwt';
 
-/** Longest life of a token, seconds. A stolen one cannot be called back before. */
+/** Longest life of a token, seconds. */
 export const TOKEN_SECONDS = 900;
 
-export const AccessClaims = z.object({ sub: z.string(), username: z.string(), role: Role });
+export const AccessClaims = z.object({
+  sub: z.string(),
+  username: z.string(),
+  role: Role,
+  /** How often the user's logins had been ended when this one was made; targets-service compares. */
+  epoch: z.int().optional(),
+  /** The API token that it was exchanged for. */
+  tid: z.uuid().optional(),
+});
 export type AccessClaims = z.infer<typeof AccessClaims>;
 
 export interface VerifiedToken extends AccessClaims {
@@ -19,32 +30,46 @@ export interface VerifiedToken extends AccessClaims {
 
 /** How far the clocks of our processes may differ, seconds. */
 const CLOCK_TOLERANCE = 60;
-const Signed = AccessClaims.extend({ exp: z.number() });
+const Signed = AccessClaims.extend({ exp: z.int(), iat: z.int() });
+
+/** Exactly what we sign with. No `jku`, `x5u`, `jwk` or `kid` that could name another key, no `crit` that we would have to understand. */
+const Header = z.strictObject({ alg: z.literal(ALGORITHM), typ: z.literal(TYPE) });
 
 const jwt = new JwtService();
 
-/** Only targets-service holds a private key (PEM, P-256). */
-export const signAccessToken = (claims: AccessClaims, privateKey: string): string =>
-  jwt.sign(claims, { privateKey, algorithm: 'ES256', expiresIn: TOKEN_SECONDS, issuer: ISSUER, audience: AUDIENCE });
+/**
+ * Only targets-service holds a private key (PEM, P-256).
+ * @param seconds how long it is good for, at most TOKEN_SECONDS
+ */
+export const signAccessToken = (claims: AccessClaims, privateKey: string, seconds = TOKEN_SECONDS): string =>
+  jwt.sign(claims, {
+    privateKey,
+    algorithm: ALGORITHM,
+    header: { alg: ALGORITHM, typ: TYPE },
+    expiresIn: Math.min(seconds, TOKEN_SECONDS),
+    issuer: ISSUER,
+    audience: AUDIENCE,
+  });
 
 /**
- * Verifies `Authorization: Bearer TOKEN`. The algorithm is ours, never the token's.
+ * Verifies `Authorization: Bearer TOKEN`. Algorithm and key are ours, never the token's.
  * @throws Refused UNAUTHENTICATED, TOKEN_INVALID or TOKEN_EXPIRED.
  */
 export const verifyAccessToken = (authorization: string | undefined, publicKey: string): VerifiedToken => {
   const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(authorization ?? '')?.[1];
   if (!token) throw new Refused(authorization ? 'TOKEN_INVALID' : 'UNAUTHENTICATED');
   try {
-    const { exp, ...claims } = Signed.parse(
-      jwt.verify(token, {
-        publicKey,
-        algorithms: ['ES256'],
-        issuer: ISSUER,
-        audience: AUDIENCE,
-        clockTolerance: CLOCK_TOLERANCE,
-        maxAge: `${TOKEN_SECONDS + CLOCK_TOLERANCE}s`,
-      }),
-    );
+    const { header, payload } = jwt.verify<{ header: unknown; payload: unknown }>(token, {
+      publicKey,
+      algorithms: [ALGORITHM],
+      issuer: ISSUER,
+      audience: AUDIENCE,
+      clockTolerance: CLOCK_TOLERANCE,
+      complete: true,
+    });
+    Header.parse(header);
+    const { exp, iat, ...claims } = Signed.parse(payload);
+    if (exp - iat > TOKEN_SECONDS || iat > Date.now() / 1_000 + CLOCK_TOLERANCE) throw new Error('not one of ours');
     return { ...claims, endsAt: (exp + CLOCK_TOLERANCE) * 1_000 };
   } catch (error) {
     throw new Refused(error instanceof Error && error.name === 'TokenExpiredError' ? 'TOKEN_EXPIRED' : 'TOKEN_INVALID');

@@ -1,7 +1,15 @@
 import type { ErrorCode } from '#contracts';
 import { counter } from './metrics';
 
-const CODES: ErrorCode[] = ['UNAUTHENTICATED', 'TOKEN_INVALID', 'TOKEN_EXPIRED', 'FORBIDDEN', 'LOGIN_FAILED', 'LOGIN_LOCKED'];
+const CODES: ErrorCode[] = [
+  'UNAUTHENTICATED',
+  'TOKEN_INVALID',
+  'TOKEN_EXPIRED',
+  'TOKEN_REVOKED',
+  'FORBIDDEN',
+  'LOGIN_FAILED',
+  'LOGIN_LOCKED',
+];
 
 const failures = counter('spindle_auth_failures_total', 'Requests refused for who asked, counted where it was decided', ['code']);
 // Prometheus sees no increase in the first one of a series that was not there before

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { secretProblems } from './default-secrets';
 
 /** What is wrong with the settings, one line each; shown to whoever starts the service. */
 export class BadSettings extends Error {
@@ -44,16 +45,20 @@ export const healthSettings = (port: number) => ({
 });
 
 /**
- * Reads the settings of one service, once, at boot. An empty variable counts as unset, as compose files write it.
+ * Reads the settings of one service, once, at boot. An empty variable counts as unset, as compose files write it. With
+ * NODE_ENV=production a service does not start with secrets that everybody knows or can read.
  * @throws BadSettings that lists all mistakes together.
  */
 export const loadSettings = <S extends z.ZodObject>(schema: S, env: NodeJS.ProcessEnv = process.env): z.output<S> => {
-  const known = Object.fromEntries(
-    Object.keys(schema.shape).flatMap((name) => (env[name] === undefined || env[name] === '' ? [] : [[name, env[name]]])),
-  );
+  const names = Object.keys(schema.shape);
+  const known: Record<string, string | undefined> = Object.fromEntries(names.map((name) => [name, env[name] || undefined]));
   const parsed = schema.safeParse(known);
-  if (parsed.success) return parsed.data;
-  throw new BadSettings(parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`));
+  const problems = [
+    ...(parsed.error?.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`) ?? []),
+    ...(env['NODE_ENV'] === 'production' ? secretProblems(known) : []),
+  ];
+  if (parsed.success && problems.length === 0) return parsed.data;
+  throw new BadSettings(problems);
 };
 
 /**

@@ -1,8 +1,10 @@
 export { TOKEN_SECONDS, signAccessToken, verifyAccessToken, type AccessClaims, type VerifiedToken } from './access-token';
+export { isSecretOf, newApiToken, readApiToken, tokenHash, type ApiToken } from './api-token';
 export { AnonymousRefusals } from './anonymous-refusals';
 export { countAuthFailure } from './auth-failures';
 export { boot, type Service } from './boot';
 export { CRASH_POINTS, crashPoint, type CrashPoint } from './crash-point';
+export { isDefaultSecret } from './default-secrets';
 export { BadSettings, commonSettings, healthSettings, loadSettings, readSecretFile, setting } from './env';
 export { readiness, startHealthServer, type Readiness, type ReadinessCheck } from './health';
 export { newId } from './ids';

@@ -1,11 +1,11 @@
-import type { Role } from '#contracts';
 import type { HeldKey } from './idempotency.store';
+import type { Identity } from './authenticate';
 
 /** Who asks, and how; every use case gets one. */
-export interface Caller {
+export interface Caller extends Omit<Identity, 'username' | 'proof'> {
   actor: string;
-  role: Role;
   requestId: string;
+  /** Where from, and by which API token. */
   source: string;
   /** When the caller is to have an answer, finished or not; milliseconds of the epoch. */
   replyBy: number;

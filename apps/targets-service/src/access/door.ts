@@ -1,11 +1,12 @@
 import type { EntityManager } from 'typeorm';
-import { Login, mayDo, parseInput, Refused, type Action, type InputOf, type RequestContract } from '#contracts';
+import { Login, ONLY_WITH, mayDo, parseInput, Refused, type Action, type InputOf, type Proof, type RequestContract } from '#contracts';
 import { inDatabase, inTransaction } from '#database';
 import type { RequestContext } from '#messaging';
-import { AnonymousRefusals, crashPoint, sleep, verifyAccessToken, type AccessClaims } from '#runtime';
+import { AnonymousRefusals, crashPoint, sleep } from '#runtime';
 import { findUserByName } from '../inventory/user.store';
 import { appendAudit } from '../outbox/outbox';
 import type { Parts } from '../parts';
+import { authenticate, type Authenticated, type Identity } from './authenticate';
 import type { Caller } from './caller';
 import { pruneKeys } from './idempotency.store';
 import { commandKey, oncePerKey } from './once-per-key';
@@ -43,21 +44,22 @@ export class Door {
     useCase: (input: InputOf<C>, caller: Caller) => Promise<R>,
     { present = (answer) => Promise.resolve(answer) }: Presenting<R> = {},
   ): Promise<R> {
-    let claims: AccessClaims | undefined;
+    let asker: Authenticated | undefined;
     if (contract.kind === 'command') crashPoint('targets.command-received');
     try {
-      claims = verifyAccessToken(context.authorization, this.publicKey);
-      if (!mayDo(claims.role, contract.subject))
-        throw new Refused('FORBIDDEN', { hint: `Role ${claims.role} may not ${contract.subject}.` });
+      asker = await authenticate(this.parts, this.publicKey, context.authorization);
+      const { who, ended } = asker;
+      if (ended) throw new Refused(ended);
+      mustBeAllowed(who, contract.subject);
       const input = parseInput(contract.input, body) as InputOf<C>;
-      const caller = this.callerOf(claims, context);
+      const caller = this.callerOf(who, context);
       const sent = contract.kind === 'command' ? context.idempotencyKey : undefined;
       if (sent === undefined) return await present(await useCase(input, caller), caller);
       crashPoint('targets.command-validated');
-      const key = commandKey(this.secret, claims.username, sent, contract.subject, input);
+      const key = commandKey(this.secret, who.username, sent, contract.subject, input);
       return await present(await oncePerKey(this.parts, key, caller, (holder) => useCase(input, holder)), caller);
     } catch (error) {
-      if (error instanceof Refused) await this.recordRefusal(contract, body, context, claims, error);
+      if (error instanceof Refused) await this.recordRefusal(contract, body, context, asker, error);
       throw error;
     }
   }
@@ -84,14 +86,14 @@ export class Door {
     await this.recordSums(Infinity);
   }
 
-  private callerOf({ username, role }: AccessClaims, context: RequestContext): Caller {
+  private callerOf({ username, proof: _, ...who }: Identity, context: RequestContext): Caller {
     const seconds = context.preferWaitSeconds;
     const waitMs = seconds === undefined ? this.parts.settings.CREATE_REPLY_MS : Math.min(seconds, LONGEST_WAIT_SECONDS) * 1_000;
     return {
+      ...who,
       actor: username,
-      role,
       requestId: context.requestId,
-      source: context.source,
+      source: sourceOf(who, context),
       replyBy: Date.now() + waitMs,
     };
   }
@@ -104,21 +106,22 @@ export class Door {
     contract: RequestContract,
     body: unknown,
     context: RequestContext,
-    claims: AccessClaims | undefined,
+    asker: Authenticated | undefined,
     refused: Refused,
   ) {
     if (refused.status >= 500) return;
     const decidedOnAccess = refused.status === 401 || refused.status === 403;
     if (contract.kind === 'query' && !decidedOnAccess) return;
-    if (!claims && !this.refusals.mayRecord(context.source, Date.now())) return;
+    // A token that was revoked tells who lost it, and whoever found it may flood the trail like anybody unknown.
+    if ((!asker || asker.ended) && !this.refusals.mayRecord(context.source, Date.now())) return;
     const isLogin = contract.subject === Login.subject;
     // People type their password where the user name belongs: of a login the text is not kept, but whose it was if it names a user.
     const asked = withoutSecrets(body, !isLogin && contract.input.safeParse(body).success) as Record<string, unknown>;
     const id = typeof asked.id === 'string' && /^[0-9a-f-]{36}$/i.test(asked.id) ? asked.id : null;
     await inTransaction(this.parts.database, async (tx) =>
       appendAudit(tx, {
-        actor: claims?.username ?? 'anonymous',
-        source: context.source,
+        actor: asker?.who.username ?? 'anonymous',
+        source: asker ? sourceOf(asker.who, context) : context.source,
         action: contract.subject,
         resource: isLogin
           ? { type: 'user', id: await userTried(tx, contract, body) }
@@ -165,3 +168,14 @@ const userTried = async (tx: EntityManager, login: RequestContract, body: unknow
   const asked = login.input.safeParse(body) as { data?: InputOf<typeof Login> };
   return asked.data ? ((await findUserByName(tx, asked.data.username))?.id ?? null) : null;
 };
+/** @throws Refused FORBIDDEN */
+const mustBeAllowed = ({ role, proof }: Identity, action: Action): void => {
+  if (!mayDo(role, action)) throw new Refused('FORBIDDEN', { hint: `Role ${role} may not ${action}.` });
+  if (!mayDo(role, action, proof)) throw new Refused('FORBIDDEN', { hint: `${action} needs ${PROOF_NAMES[ONLY_WITH[action]!]}.` });
+};
+
+const PROOF_NAMES: Record<Proof, string> = { login: 'a login with a password', 'api-token': 'an API token' };
+
+/** The trail names the API token as well: its user may have several, and one of them may be in wrong hands. */
+const sourceOf = ({ tokenId }: Pick<Identity, 'tokenId'>, { source }: RequestContext): string =>
+  tokenId === undefined ? source : `${source} token:${tokenId}`;

@@ -1,16 +1,13 @@
 import type { DataSource } from 'typeorm';
 import { Password } from '#contracts';
 import { inTransaction } from '#database';
-import { BadSettings, newId, readSecretFile } from '#runtime';
+import { BadSettings, isDefaultSecret, newId, readSecretFile } from '#runtime';
 import { User } from '../inventory/user.entity';
 import { countUsers, insertUser } from '../inventory/user.store';
 import { appendAudit } from '../outbox/outbox';
 import { SYSTEM } from './caller';
 import { hashPassword } from './password';
 import type { Settings } from '../config';
-
-/** What people leave in place of a password. */
-const DEFAULTS = /^((admin|password|changeme|change-me|secret|spindle|default|letmein|123456)[-_. ]?)+[0-9!]*$/i;
 
 /**
  * Makes the first admin when there is no user at all.
@@ -22,7 +19,7 @@ export const makeFirstAdmin = async (database: DataSource, settings: Settings): 
   if (!file) throw new BadSettings(['ADMIN_PASSWORD_FILE: needed for the first admin, there is no user yet']);
   const password = readSecretFile('ADMIN_PASSWORD_FILE', file);
   if (!Password.safeParse(password).success) throw new BadSettings(['ADMIN_PASSWORD_FILE: must hold 12 to 128 characters']);
-  if (DEFAULTS.test(password)) throw new BadSettings(['ADMIN_PASSWORD_FILE: holds a default password']);
+  if (isDefaultSecret(password)) throw new BadSettings(['ADMIN_PASSWORD_FILE: holds a default password']);
   const passwordHash = await hashPassword(password);
   const now = new Date();
   await inTransaction(database, async (tx) => {
@@ -36,6 +33,7 @@ export const makeFirstAdmin = async (database: DataSource, settings: Settings): 
       created_at: now,
       updated_at: now,
       deleted_at: null,
+      token_epoch: 0,
     });
     await insertUser(tx, user);
     await appendAudit(tx, {

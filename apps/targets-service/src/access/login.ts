@@ -41,7 +41,7 @@ export const login = async (
     }),
   );
   parts.relay.nudge();
-  const token = signAccessToken({ sub: user.id, username: user.username, role: user.role }, privateKey);
+  const token = signAccessToken({ sub: user.id, username: user.username, role: user.role, epoch: user.token_epoch }, privateKey);
   return { access_token: token, token_type: 'Bearer', expires_in: TOKEN_SECONDS };
 };
 

@@ -5,13 +5,13 @@ import { answerKey } from '../access/idempotency.store';
 import { appendAudit } from '../outbox/outbox';
 
 /**
- * Machines, images, users, sessions and cordons of nodes have no events, but every change of theirs is audited in its transaction.
+ * Machines, images, users, sessions, tokens and cordons of nodes have no events, but every change of theirs is audited in its transaction.
  * @param answer what the caller is told, kept under the command's key if it has one
  */
 export const recordChange = async (
   tx: EntityManager,
   action: Action,
-  resource: { type: 'machine' | 'image' | 'user' | 'session' | 'node'; id: string },
+  resource: { type: 'machine' | 'image' | 'user' | 'session' | 'node' | 'token'; id: string },
   caller: Caller,
   states: { before?: unknown; after?: unknown },
   answer = states.after ?? states.before,

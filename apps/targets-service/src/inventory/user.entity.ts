@@ -11,4 +11,6 @@ export class User {
   @Column('timestamptz') created_at: Date;
   @Column('timestamptz') updated_at: Date;
   @Column('timestamptz', { nullable: true }) deleted_at: Date | null;
+  /** Access tokens of logins say which it was; what was made under another one is good no more. */
+  @Column('integer') token_epoch: number;
 }

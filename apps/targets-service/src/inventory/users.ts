@@ -13,6 +13,7 @@ import {
 } from '#contracts';
 import { inDatabase, inTransaction, refuseTaken } from '#database';
 import { newId } from '#runtime';
+import { revokeTokensOf } from '../access/api-token.store';
 import type { Caller } from '../access/caller';
 import { hashPassword } from '../access/password';
 import type { Parts } from '../parts';
@@ -36,6 +37,7 @@ export const createUser = async (parts: Parts, input: InputOf<typeof CreateUser>
       created_at: now,
       updated_at: now,
       deleted_at: null,
+      token_epoch: 0,
     } satisfies User);
     await refuseTaken(store.insertUser(tx, user), TAKEN);
     const after = store.presentUser(user);
@@ -65,7 +67,9 @@ export const updateUser = async (parts: Parts, input: InputOf<typeof UpdateUser>
     if (!user) throw new Refused('USER_NOT_FOUND');
     if (role && role !== 'admin') await keepAnAdmin(tx, user);
     const before = store.presentUser(user);
-    Object.assign(user, { role: role ?? user.role, password_hash: hash ?? user.password_hash, updated_at: new Date() });
+    Object.assign(user, { role: role ?? user.role, updated_at: new Date() });
+    // Whoever knew the old password is logged out.
+    if (hash !== undefined) Object.assign(user, { password_hash: hash, token_epoch: user.token_epoch + 1 });
     await store.updateUser(tx, user);
     const after = store.presentUser(user);
     const states = { before, after: { ...after, password_changed: hash !== undefined } };
@@ -83,6 +87,7 @@ export const deleteUser = (parts: Parts, { id }: InputOf<typeof DeleteUser>, cal
     if (await hasOpenSession(tx, 'user_id', id)) throw new Refused('USER_IN_USE');
     const before = store.presentUser(user);
     await store.updateUser(tx, { ...user, deleted_at: new Date() });
+    await revokeTokensOf(tx, id);
     await recordChange(tx, 'users.delete', { type: 'user', id }, caller, { before });
     return before;
   });
