@@ -82,8 +82,9 @@ const askNats =
   };
 
 const registeredSubjects = async (bus: NatsConnection): Promise<string[]> => {
-  const services = await bus.services.client({ strategy: RequestStrategy.Timer, maxWait: 1_000 }).info();
+  const client = bus.services.client({ strategy: RequestStrategy.Timer, maxWait: 1_000 });
   const subjects: string[] = [];
-  for await (const { endpoints } of services) subjects.push(...(endpoints ?? []).map(({ subject }) => subject));
+  for (const name of ['targets-service', 'audit-service'])
+    for await (const { endpoints } of await client.info(name)) subjects.push(...(endpoints ?? []).map(({ subject }) => subject));
   return subjects.sort();
 };

@@ -210,7 +210,9 @@ describe('an access token of a login', () => {
     expect(await codeOf('targets.list', {}, made.token)).toBeUndefined();
   });
 
-  it('a failed login stands in the trail with the name and where it came from, and without the password', async () => {
+  it('a failed login stands in the trail with whose it was and where it came from, and without what was typed', async () => {
+    const ann = await service.ask('users.create', { username: 'ann-of-old', password: `${newId()}-first`, role: 'viewer' });
+
     await service.ask('auth.login', { username: 'ann-of-old', password: 'guess-guess-guess' }, { token: null, source: 'http:192.0.2.88' });
 
     const [entry, ...more] = await trail(`body->>'source' = 'http:192.0.2.88'`);
@@ -219,7 +221,8 @@ describe('an access token of a login', () => {
       action: 'auth.login',
       outcome: 'denied',
       code: 'LOGIN_FAILED',
-      after: { username: 'ann-of-old', password: '[redacted]' },
+      resource: { type: 'user', id: ann.id },
+      after: { username: '[10 characters]', password: '[redacted]' },
     });
     expect(more).toEqual([]);
   });
