@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes what docker-compose.yml needs and nobody should choose: passwords in .env, the key pair that signs access tokens and the first
-# admin's password in secrets/. Keeps whatever is there already. Run it once, in the folder of docker-compose.yml.
+# Makes what docker-compose.yml needs and nobody should choose: passwords in .env, the key pair that signs access tokens, the key
+# that signs the audit trail, the one that encrypts CHAP secrets and the first admin's password in secrets/. Keeps whatever is there already. Run it once, in the folder of docker-compose.yml.
 set -eu
 umask 077
 cd "$(dirname "$0")/.."
@@ -18,6 +18,8 @@ if [ ! -e secrets/token-key.pem ]; then
   openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out secrets/token-key.pem
   openssl pkey -in secrets/token-key.pem -pubout -out secrets/token-key.pub.pem
 fi
+[ -e secrets/audit-key.pem ] || openssl genpkey -algorithm ED25519 -out secrets/audit-key.pem
+[ -e secrets/secrets-keys ] || echo "first:$(openssl rand -base64 32)" >secrets/secrets-keys
 [ -e secrets/admin-password ] || word >secrets/admin-password
 
 # The services run as another user than you: compose hands each its files alone, and on this host the folder keeps others out.

@@ -7,6 +7,7 @@ const TRIGGERS = {
   'create-requested': 'a client asks for a target',
   'delete-requested': 'a client asks to delete it',
   'restart-requested': 'a client asks to restart it',
+  'rotate-requested': 'a client asks for new CHAP secrets',
   'node-done': 'the storage node has read back what was asked',
   'node-failed': 'the storage node could not, and has undone what it began',
   'node-refused': 'an initiator was logged in and the command said `if_idle`',

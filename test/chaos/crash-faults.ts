@@ -20,11 +20,20 @@ const OWNERS: Record<string, ServiceName[]> = {
 /** The configuration is saved once, when a burst of changes is over: there is no second time. */
 const ONCE_A_RUN: CrashPoint[] = ['executor.config-saved', 'executor.saved-file-verified', 'executor.journal-forced'];
 
+/** A head is signed once a minute: too seldom for a run. */
+const OFTEN: Partial<Record<CrashPoint, Record<string, string>>> = {
+  'audit.checkpoint-signed': { AUDIT_CHECKPOINT_SECONDS: '1' },
+  'audit.checkpoint-witnessed': { AUDIT_CHECKPOINT_SECONDS: '1' },
+};
+
 /** Dies at the first or second time that the traffic comes by. */
 const crash = (point: CrashPoint, name: ServiceName, label: string): Fault => ({
   name: label,
   arm: async ({ spindle, prng, busy }) => {
-    const service = await armed(spindle, name, { SPINDLE_CRASH_POINT: `${point}:${prng.int(1, ONCE_A_RUN.includes(point) ? 1 : 2)}` });
+    const service = await armed(spindle, name, {
+      SPINDLE_CRASH_POINT: `${point}:${prng.int(1, ONCE_A_RUN.includes(point) ? 1 : 2)}`,
+      ...OFTEN[point],
+    });
     return () => untilDead(service, busy);
   },
 });

@@ -1,5 +1,6 @@
 import type { Step } from '../../apps/storage-node-executor/src/plan-target';
 import type { Seen, SeenBackstore, SeenTarget } from '../../apps/storage-node-executor/src/lio/target-state';
+import { NO_CHAP } from '../../apps/storage-node-executor/src/lio/chap-credentials';
 import { QUEUE_DEPTH, TPG_ATTRIBUTES } from '../../apps/storage-node-executor/src/lio/wished-values';
 
 /** What LIO's configfs does at each step, as far as the plans look at it. A model: the storage lab has the real one. */
@@ -72,7 +73,15 @@ export class KernelModel {
         target.luns.push({ lun: step.lun, backstore: step.backstore, path: null });
         break;
       case 'create-acl':
-        target.acls.push({ initiatorIqn: step.initiatorIqn, attributes: {}, queueDepth: QUEUE_DEPTH, tag: null, secrets: [], luns: [] });
+        target.acls.push({
+          initiatorIqn: step.initiatorIqn,
+          attributes: {},
+          queueDepth: QUEUE_DEPTH,
+          tag: null,
+          secrets: [],
+          chap: NO_CHAP,
+          luns: [],
+        });
         break;
       case 'map-lun':
         target.acls

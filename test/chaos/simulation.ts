@@ -125,7 +125,7 @@ export class Simulation {
   }
 
   private begin(row: Target): void {
-    const attempt = { target: { ...row }, wishes: wishesOf(row) };
+    const attempt = { target: { ...row }, wishes: wishesOf(row, null) };
     this.attempts.push(attempt);
     this.wires.push({ wish: attempt.wishes[0]!, attempt, instance: this.instance });
   }

@@ -14,7 +14,10 @@ export const silent = createLog('spec', 'silent');
 const nobody = () => undefined;
 
 /** An audit service on a database and a message server of its own. */
-export const startTrail = async (settings: Record<string, string> = {}) => {
+export const startTrail = async (
+  settings: Record<string, string> = {},
+  settingsIn: (folder: string) => Record<string, string> = () => ({}),
+) => {
   const folder = mkdtempSync(join(tmpdir(), 'spindle-spec-trail-'));
   const login = { user: 'spec', password: 'spec' };
   const [postgres, nats] = await Promise.all([
@@ -29,6 +32,9 @@ export const startTrail = async (settings: Record<string, string> = {}) => {
   });
   const keyFile = join(folder, 'public.pem');
   writeFileSync(keyFile, keys.publicKey);
+  const signingKeyFile = join(folder, 'signing.pem');
+  const signingKey = generateKeyPairSync('ed25519').privateKey;
+  writeFileSync(signingKeyFile, signingKey.export({ type: 'pkcs8', format: 'pem' }));
   const healthPort = await claimPort('health port');
   const natsSettings = { NATS_URL: nats.url, NATS_USER: login.user, NATS_PASSWORD: login.password };
   const bus = await connectBus('spec', natsSettings, silent);
@@ -42,7 +48,9 @@ export const startTrail = async (settings: Record<string, string> = {}) => {
         DATABASE_URL: database.audit_app,
         MIGRATION_DATABASE_URL: database.audit_owner,
         AUTH_PUBLIC_KEY_FILE: keyFile,
+        AUDIT_SIGNING_KEY_FILE: signingKeyFile,
         ...settings,
+        ...settingsIn(folder),
       }),
     );
   let service = await start();
@@ -51,11 +59,15 @@ export const startTrail = async (settings: Record<string, string> = {}) => {
     bus,
     postgres,
     database,
+    folder,
+    signer: { origin: 'spindle.invalid/audit', privateKey: signingKey },
     healthUrl: `http://127.0.0.1:${healthPort}`,
     sql: <T>(text: string, values?: unknown[]) => runSql<T>(postgres.superuserUrl('spindle'), text, values),
     token,
     search: (filters: object, authorization: string | undefined = token('auditor')) =>
       ask(bus, 'audit.search', filters, { context: { authorization }, timeoutMs: 5_000 }),
+    ask: (subject: string, body: object = {}, authorization = token('auditor')) =>
+      ask(bus, subject, body, { context: { authorization }, timeoutMs: 5_000 }),
     stopService: () => service.close(),
     startService: async () => {
       service = await start();

@@ -86,6 +86,7 @@ export class TargetsServiceForTests {
       AUTH_PRIVATE_KEY_FILE: this.credentials.privateKeyFile,
       AUTH_PUBLIC_KEY_FILE: this.credentials.publicKeyFile,
       ADMIN_PASSWORD_FILE: this.credentials.adminPasswordFile,
+      SECRETS_KEY_FILE: this.credentials.secretsKeyFile,
       NODE_SILENCE_MS: '1500',
       CREATE_REPLY_MS: '300',
       LOGIN_FAILURES: '3',

@@ -180,6 +180,7 @@ test('the kernel comes to what the model of the simulation says, step by step', 
     file: `/data/images/${image.file}`,
     sizeBytes: IMAGE_BYTES,
     serial: image.id,
+    chap: null,
   };
   const model = new KernelModel();
   const look = () => modelled(structuredClone(model.see(desired.iqn, desired.backstore)));

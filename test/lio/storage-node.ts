@@ -9,14 +9,16 @@ import {
   NodeStatusReply,
   Refused,
   WishesRequest,
+  chapSubject,
   nodeSubject,
   type NodeReportReply,
   type NodeVerb,
+  type TargetWish,
   type WishesReply,
 } from '#contracts';
 import { projectRoot, startNats, startStorageLab, type RunningNats, type StorageLab, type StorageLabOptions } from '#embedded';
 import { ask, connectBus, type Bus } from '#messaging';
-import { createLog, newId } from '#runtime';
+import { createLog, newId, readPublicKey, sealBox } from '#runtime';
 
 const NODE_ID = 'node-under-test';
 export const IMAGE_BYTES = 8 * 1024 * 1024;
@@ -43,6 +45,7 @@ export const wishFor = (image: { id: string; file: string }, more: { readOnly?: 
     disk: { disk_id: image.id, image_file: image.file, size_bytes: IMAGE_BYTES, read_only: more.readOnly ?? false },
     if_idle: false,
     confirmed: false,
+    chap: null as TargetWish['chap'],
   };
 };
 
@@ -113,6 +116,13 @@ export class StorageNode {
   async powerCut(): Promise<void> {
     await this.lab.powerCut();
     this.lab = await startStorageLab({ ...this.options, portalPort: this.lab.portal.port });
+  }
+
+  /** The wish with secrets, sealed for the key that the node has reported, as targets-service does it. */
+  withChap(wish: Wish, secret: string, mutual_secret: string | null = null, version = 1): Wish {
+    const key = readPublicKey(this.reports.at(-1)!.sealing_key!);
+    const sealed = sealBox(key, JSON.stringify({ secret, mutual_secret }), chapSubject(NODE_ID, wish.target_id, version));
+    return { ...wish, chap: { mode: mutual_secret === null ? 'one-way' : 'mutual', version, sealed } };
   }
 
   apply(wish: Wish): Promise<ApplyReply> {

@@ -9,6 +9,8 @@ export interface Credentials {
   natsPassword: string;
   privateKeyFile: string;
   publicKeyFile: string;
+  auditKeyFile: string;
+  secretsKeyFile: string;
 }
 
 /** Made at random at the first start and kept in files that only we can read: there are no default secrets. */
@@ -22,6 +24,13 @@ export const keepCredentials = (dataDir: string): Credentials => {
     writeFileSync(privateKeyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
     writeFileSync(publicKeyFile, publicKey.export({ type: 'spki', format: 'pem' }), { mode: 0o600 });
   }
+  const auditKeyFile = join(folder, 'audit-key.pem');
+  if (!existsSync(auditKeyFile)) {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    writeFileSync(auditKeyFile, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+  }
+  const secretsKeyFile = join(folder, 'secrets-keys');
+  if (!existsSync(secretsKeyFile)) writeFileSync(secretsKeyFile, `first:${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
   const adminPasswordFile = join(folder, 'admin-password');
   return {
     adminPassword: keepText(adminPasswordFile),
@@ -30,6 +39,8 @@ export const keepCredentials = (dataDir: string): Credentials => {
     natsPassword: keepText(join(folder, 'nats-password')),
     privateKeyFile,
     publicKeyFile,
+    auditKeyFile,
+    secretsKeyFile,
   };
 };
 

@@ -14,7 +14,11 @@ export interface RunningService {
 }
 
 /** What each service is told besides its port; nothing of our own environment reaches it. */
-const settingsOf = async (servers: Servers, credentials: Credentials): Promise<Record<ServiceName, Record<string, string>>> => {
+const settingsOf = async (
+  servers: Servers,
+  credentials: Credentials,
+  dataDir: string,
+): Promise<Record<ServiceName, Record<string, string>>> => {
   const database = await provisionDatabase(servers.postgres.superuserUrl);
   return {
     'targets-service': {
@@ -22,8 +26,14 @@ const settingsOf = async (servers: Servers, credentials: Credentials): Promise<R
       MIGRATION_DATABASE_URL: database.targets_owner,
       AUTH_PRIVATE_KEY_FILE: credentials.privateKeyFile,
       ADMIN_PASSWORD_FILE: credentials.adminPasswordFile,
+      SECRETS_KEY_FILE: credentials.secretsKeyFile,
     },
-    'audit-service': { DATABASE_URL: database.audit_app, MIGRATION_DATABASE_URL: database.audit_owner },
+    'audit-service': {
+      DATABASE_URL: database.audit_app,
+      MIGRATION_DATABASE_URL: database.audit_owner,
+      AUDIT_SIGNING_KEY_FILE: credentials.auditKeyFile,
+      AUDIT_CHECKPOINT_FILE: join(dataDir, 'audit-checkpoints.txt'),
+    },
     gateway: {},
   };
 };
@@ -40,7 +50,7 @@ export const startServices = async (
 ): Promise<Record<ServiceName, RunningService>> => {
   const logs = join(options.dataDir, 'logs');
   mkdirSync(logs, { recursive: true });
-  const own = await settingsOf(servers, credentials);
+  const own = await settingsOf(servers, credentials, options.dataDir);
   const common = {
     NATS_URL: servers.nats.url,
     NATS_USER: credentials.natsUser,

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { migrate, undoLastMigration } from '#database';
 import type { DatabaseUrls } from '#embedded';
 import { intent, silent } from '../../../test/harness/audit-trail';
@@ -7,6 +8,8 @@ import { Settings } from './config';
 import { MIGRATIONS, SCHEMA, connectTrail } from './data-source';
 import { Parts } from './parts';
 import { recordEntry } from './record-entry';
+
+const signer = { origin: 'spec', privateKey: generateKeyPairSync('ed25519').privateKey };
 
 describe('the table of the audit trail', () => {
   let postgres: DatabaseServer;
@@ -25,13 +28,18 @@ describe('the table of the audit trail', () => {
   afterAll(() => postgres.stop());
 
   const settings = (owner?: string) =>
-    Settings.parse({ DATABASE_URL: database.audit_app, MIGRATION_DATABASE_URL: owner, AUTH_PUBLIC_KEY_FILE: '-' });
+    Settings.parse({
+      DATABASE_URL: database.audit_app,
+      MIGRATION_DATABASE_URL: owner,
+      AUTH_PUBLIC_KEY_FILE: '-',
+      AUDIT_SIGNING_KEY_FILE: '-',
+    });
 
   describe('with an entry', () => {
     beforeAll(async () => {
       await provision('append_only');
       const connection = await connectTrail(settings(database.audit_owner), silent);
-      await recordEntry(new Parts(connection, '', new AnonymousRefusals(1), silent), intent());
+      await recordEntry(new Parts(connection, '', signer, new AnonymousRefusals(1), silent), intent());
       await connection.destroy();
     });
 
@@ -114,7 +122,9 @@ describe('the table of the audit trail', () => {
     });
 
     it('are asked for by name when the service may not run them', async () => {
-      await expect(connectTrail(settings(), silent)).rejects.toThrow('these migrations are pending: Initial1764000000000');
+      await expect(connectTrail(settings(), silent)).rejects.toThrow(
+        'these migrations are pending: Initial1764000000000, MerkleLog1764000001000',
+      );
     });
   });
 });

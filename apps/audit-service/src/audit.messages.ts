@@ -1,8 +1,10 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
-import { SearchAudit } from '#contracts';
+import { ExportAudit, GetCheckpoint, ProveConsistency, ProveInclusion, SearchAudit } from '#contracts';
 import { AUDIT_INTENT_SUBJECT, AUDIT_STREAM, type RequestContext } from '#messaging';
+import { exportTrail } from './export-trail';
 import { Parts } from './parts';
+import { getCheckpoint, proveConsistency, proveInclusion } from './prove-trail';
 import { recordEntry } from './record-entry';
 import { searchAudit } from './search-audit';
 
@@ -19,5 +21,25 @@ export class AuditMessages {
   @MessagePattern(SearchAudit.subject)
   search(@Payload() body: unknown, @Ctx() context: RequestContext) {
     return searchAudit(this.parts, body, context);
+  }
+
+  @MessagePattern(GetCheckpoint.subject)
+  checkpoint(@Payload() body: unknown, @Ctx() context: RequestContext) {
+    return getCheckpoint(this.parts, body, context);
+  }
+
+  @MessagePattern(ProveInclusion.subject)
+  inclusion(@Payload() body: unknown, @Ctx() context: RequestContext) {
+    return proveInclusion(this.parts, body, context);
+  }
+
+  @MessagePattern(ProveConsistency.subject)
+  consistency(@Payload() body: unknown, @Ctx() context: RequestContext) {
+    return proveConsistency(this.parts, body, context);
+  }
+
+  @MessagePattern(ExportAudit.subject)
+  export(@Payload() body: unknown, @Ctx() context: RequestContext) {
+    return exportTrail(this.parts, body, context);
   }
 }

@@ -2,13 +2,14 @@ import type { DataSource } from 'typeorm';
 import { connectDatabase, migrate, migrationsPending, type Migrations } from '#database';
 import { BadSettings, type Logger } from '#runtime';
 import { Initial1764000000000 } from '../migrations/1764000000000-initial';
+import { MerkleLog1764000001000 } from '../migrations/1764000001000-merkle-log';
 import { AuditEntryRow } from './audit-entry.entity';
 import type { Settings } from './config';
 
 export const SCHEMA = 'audit';
 
 /** In the order in which they run. */
-export const MIGRATIONS: Migrations = [Initial1764000000000];
+export const MIGRATIONS: Migrations = [Initial1764000000000, MerkleLog1764000001000];
 
 /**
  * Connects as the role of the application, after the owner's migrations when it may run them.

@@ -33,8 +33,8 @@ describe('the audit trail', () => {
   const deadLetters = async () => (await (await trail.bus.nats.jetstreamManager()).streams.info(DEAD_LETTER_STREAM)).state.messages;
 
   const connectParts = async () => {
-    const settings = Settings.parse({ DATABASE_URL: trail.database.audit_app, AUTH_PUBLIC_KEY_FILE: '-' });
-    return new Parts(await connectTrail(settings, silent), '', new AnonymousRefusals(1), silent);
+    const settings = Settings.parse({ DATABASE_URL: trail.database.audit_app, AUTH_PUBLIC_KEY_FILE: '-', AUDIT_SIGNING_KEY_FILE: '-' });
+    return new Parts(await connectTrail(settings, silent), '', trail.signer, new AnonymousRefusals(1), silent);
   };
 
   it('holds every field of an intent', async () => {

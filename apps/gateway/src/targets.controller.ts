@@ -1,5 +1,14 @@
 import { Controller, Delete, Get, Post } from '@nestjs/common';
-import { CreateTarget, DeleteTarget, GetTarget, GetTargetByMachine, GetTargetStatus, ListTargets, RestartTarget } from '#contracts';
+import {
+  CreateTarget,
+  DeleteTarget,
+  GetTarget,
+  GetTargetByMachine,
+  GetTargetStatus,
+  ListTargets,
+  RestartTarget,
+  RotateChap,
+} from '#contracts';
 import { Exchange, type HttpExchange } from './http-exchange';
 import { NatsClient } from './nats-client';
 
@@ -35,6 +44,11 @@ export class TargetsController {
   @Delete(':id')
   delete(@Exchange() http: HttpExchange) {
     return this.nats.ask(DeleteTarget, http);
+  }
+
+  @Post(':id/chap/rotate')
+  rotateChap(@Exchange() http: HttpExchange) {
+    return this.nats.ask(RotateChap, http);
   }
 
   @Post(':id/restart')

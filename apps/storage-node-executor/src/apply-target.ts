@@ -3,6 +3,7 @@ import type { Logger } from '#runtime';
 import { imageRootIsMounted } from './check-node';
 import { unusableBacking } from './inspect-image';
 import type { Journal, JournalEntry } from './journal';
+import { CannotOpenSecrets } from './lio/chap-credentials';
 import { UnsafeName, backstoreName } from './lio/target-names';
 import { desiredTarget, type DesiredTarget, type Seen } from './lio/target-state';
 import { ChangeFailed, type TargetcliAdapter } from './lio/targetcli.adapter';
@@ -166,6 +167,8 @@ const desire = (wish: TargetWish, { adapter }: ApplyParts): DesiredTarget => {
   try {
     return desiredTarget(wish, adapter.settings);
   } catch (error) {
+    // sealed anew at the next try, for the key that we report now
+    if (error instanceof CannotOpenSecrets) throw new Refused('NODE_KEY_MISSING');
     if (error instanceof UnsafeName)
       throw new CannotApply('BACKING_FILE_UNUSABLE', 'create-backstore', 'A name is too long or has other characters.');
     throw error;

@@ -59,6 +59,7 @@ const wish = (n: number, generation = 1, state: 'present' | 'absent' = 'present'
   disk: { disk_id: id(1_000 + n), image_file: 'a.img', size_bytes: 512, read_only: false },
   if_idle: false,
   confirmed: false,
+  chap: null,
 });
 const present = (n: number) => journal.settle({ phase: 'present', wish: wish(n) }, true);
 const ids = () => scan.drifted().map(({ target_id }) => target_id);

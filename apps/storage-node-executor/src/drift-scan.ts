@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Drift, NodeReport } from '#contracts';
 import type { Logger } from '#runtime';
 import type { Journal, JournalEntry } from './journal';
+import { CannotOpenSecrets } from './lio/chap-credentials';
 import { UnsafeName, backstoreName } from './lio/target-names';
 import { desiredTarget } from './lio/target-state';
 import type { TargetcliAdapter } from './lio/targetcli.adapter';
@@ -123,6 +124,7 @@ export class DriftScan {
         return driftFrom(desiredTarget(wish, this.adapter.settings), seen);
       } catch (error) {
         if (error instanceof UnsafeName) return [{ kind: 'different', what: 'image folder', expected: null, found: 'not usable' }];
+        if (error instanceof CannotOpenSecrets) return [{ kind: 'different', what: 'acl secret', expected: null, found: 'not comparable' }];
         throw error;
       }
     }

@@ -17,6 +17,7 @@ const describe = (target: SeenTarget, adapter: TargetcliAdapter): InspectedTarge
   const { address, port } = adapter.settings.portal;
   return {
     other_tpgs: target.otherTpgs,
+    asks_for_secrets: target.attributes.authentication === '1' || target.acls.some(({ secrets }) => secrets.length > 0),
     portal_is_ours: target.portals.length === 1 && target.portals[0]!.address === address && target.portals[0]!.port === port,
     luns: target.luns.map(({ lun, backstore }) => describeLun(lun, backstore, adapter)),
     acls: target.acls.map(({ initiatorIqn, luns }) => ({

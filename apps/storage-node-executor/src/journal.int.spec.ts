@@ -21,6 +21,7 @@ const wish = (n: number, generation = 1, state: 'present' | 'absent' = 'present'
   disk: { disk_id: id(1_000 + n), image_file: 'a.img', size_bytes: 512, read_only: false },
   if_idle: false,
   confirmed: false,
+  chap: null,
 });
 const backstore = (n: number) => `spindle-${id(1_000 + n)}`;
 

@@ -6,6 +6,7 @@ import { Journal } from './journal';
 import { ConfigfsTree } from './lio/configfs';
 import { TargetcliLease } from './lio/targetcli-lease';
 import { TargetcliAdapter } from './lio/targetcli.adapter';
+import { NodeKey } from './node-key';
 import { NodeLease } from './node-lease';
 import { NodeQueue } from './node-queue';
 import { ConfigSaver } from './save-config';
@@ -21,6 +22,7 @@ export class NodeParts {
   readonly nodeLease = new NodeLease();
   readonly tree = new ConfigfsTree();
   readonly journal: Journal;
+  readonly key: NodeKey;
   readonly lease: TargetcliLease;
   readonly adapter: TargetcliAdapter;
   readonly saver: ConfigSaver;
@@ -31,6 +33,7 @@ export class NodeParts {
 
   constructor(settings: Settings, log: Logger) {
     this.journal = Journal.open(settings.STATE_DIR);
+    this.key = NodeKey.keep(settings.STATE_DIR, settings.NODE_ID);
     this.lease = new TargetcliLease(
       {
         path: settings.TARGETCLI_PATH,
@@ -46,6 +49,7 @@ export class NodeParts {
     this.adapter = new TargetcliAdapter(this.nodeLease, this.lease, this.tree, {
       portal: { address: settings.ISCSI_PORTAL_ADDRESS, port: settings.ISCSI_PORTAL_PORT },
       imageRoot: settings.IMAGE_ROOT,
+      openChap: (wish) => this.key.open(wish),
       targetPrefix: settings.ISCSI_TARGET_PREFIX,
       savedConfigFile: settings.SAVED_CONFIG_FILE,
     });

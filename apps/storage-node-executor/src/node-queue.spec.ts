@@ -11,6 +11,7 @@ const wish = (target: number, generation = 1): TargetWish => ({
   disk: { disk_id: '018f3a5e-0000-7000-8000-000000000009', image_file: 'a.img', size_bytes: 512, read_only: false },
   if_idle: false,
   confirmed: false,
+  chap: null,
 });
 
 const none: Chore = { due: () => false, overdue: () => false, run: () => Promise.resolve() };

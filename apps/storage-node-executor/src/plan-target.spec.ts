@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import type { DesiredTarget, Seen, SeenAcl, SeenTarget } from './lio/target-state';
-import { ACL_ATTRIBUTES, BACKSTORE_ATTRIBUTES, TPG_ATTRIBUTES, TPG_PARAMETERS, type WishedValues } from './lio/wished-values';
+import { ChapCredentials, NO_CHAP } from './lio/chap-credentials';
+import { ACL_ATTRIBUTES, BACKSTORE_ATTRIBUTES, TPG_ATTRIBUTES, TPG_PARAMETERS, type Values, type WishedValues } from './lio/wished-values';
 import { mustBeRemade, planAbsent, planPresent, undoSteps, type PlannedStep, type Step } from './plan-target';
 import { driftFrom } from './target-drift';
 
@@ -19,6 +20,12 @@ const desired: DesiredTarget = {
   file: '/images/d.img',
   sizeBytes: 4096,
   serial: 'd',
+  chap: null,
+};
+
+const withChap: DesiredTarget = {
+  ...desired,
+  chap: new ChapCredentials({ userid: desired.initiatorIqn, password: 'secret', userid_mutual: '', password_mutual: '' }),
 };
 
 const DEFAULTS = { ...TPG_ATTRIBUTES.set, ...TPG_ATTRIBUTES.kept, demo_mode_discovery: '1' };
@@ -42,6 +49,7 @@ const newAcl = (initiatorIqn: string, queueDepth: string): SeenAcl => ({
   queueDepth,
   tag: null,
   secrets: [],
+  chap: NO_CHAP,
   luns: [],
 });
 
@@ -98,7 +106,16 @@ const run = (model: Model, step: Step): Model => {
     case 'delete-target':
       return { ...model, target: null };
     case 'set-tpg-attributes':
-      return withTarget(model, (target) => ({ ...target, attributes: { ...target.attributes, ...step.attributes } }));
+      return withTarget(model, (target) => {
+        const { authentication } = step.attributes;
+        // iscsi_target_tpg.c, iscsit_ta_authentication: the kernel sees to it by itself
+        const methods: Values = authentication === undefined ? {} : { AuthMethod: authentication === '1' ? 'CHAP' : 'CHAP,None' };
+        return {
+          ...target,
+          attributes: { ...target.attributes, ...step.attributes },
+          parameters: { ...target.parameters, ...methods },
+        };
+      });
     case 'set-tpg-parameters':
       return withTarget(model, (target) => ({ ...target, parameters: { ...target.parameters, ...step.parameters } }));
     case 'create-lun':
@@ -120,7 +137,13 @@ const run = (model: Model, step: Step): Model => {
     case 'set-acl-attributes':
       return withAcl(model, step.initiatorIqn, (acl) => ({ ...acl, attributes: { ...acl.attributes, ...step.attributes } }));
     case 'clear-acl-secrets':
-      return withAcl(model, step.initiatorIqn, (acl) => ({ ...acl, secrets: acl.secrets.filter((name) => !step.secrets.includes(name)) }));
+      return withAcl(model, step.initiatorIqn, (acl) => ({
+        ...acl,
+        secrets: acl.secrets.filter((name) => !step.secrets.includes(name)),
+        chap: NO_CHAP,
+      }));
+    case 'set-acl-secrets':
+      return withAcl(model, step.initiatorIqn, (acl) => ({ ...acl, secrets: ['userid'], chap: step.chap.fingerprint }));
     case 'untag-acl':
       return withTarget(model, (target) => ({
         ...target,
@@ -212,6 +235,7 @@ const targets = fc.record({
       queueDepth: fc.constantFrom('64', '64', '8', null),
       tag: fc.constantFrom(null, null, 'theirs'),
       secrets: fc.subarray(['userid', 'userid_mutual']),
+      chap: fc.constantFrom(NO_CHAP, withChap.chap!.fingerprint, 'of somebody else'),
       luns: fc.uniqueArray(
         fc.record({ lun: fc.integer({ min: 0, max: 2 }), tpgLun: fc.integer({ min: 0, max: 2 }), readOnly: fc.boolean() }),
         { selector: ({ lun }) => lun },
@@ -238,14 +262,15 @@ const consistent = (model: Model): Model => {
 const models = fc
   .record({ target: fc.option(targets), backstore: backstores, others: fc.constant(0) })
   .map((model) => consistent(model as Model));
+const wishes = fc.constantFrom(desired, withChap);
 const nothing: Model = { target: null, backstore: null, others: 0 };
 
 test('a plan that is run reaches the wish, from whatever was there', () => {
   fc.assert(
-    fc.property(models, (model) => {
-      const after = doAll(model, planPresent(desired, model));
+    fc.property(models, wishes, (model, wish) => {
+      const after = doAll(model, planPresent(wish, model));
 
-      expect(driftFrom(desired, after)).toEqual([]);
+      expect(driftFrom(wish, after)).toEqual([]);
     }),
     { numRuns: 2_000 },
   );
@@ -253,9 +278,9 @@ test('a plan that is run reaches the wish, from whatever was there', () => {
 
 test('there is nothing to do exactly when there is no drift', () => {
   fc.assert(
-    fc.property(models, (model) => {
-      expect(planPresent(desired, model).length === 0).toBe(driftFrom(desired, model).length === 0);
-      expect(planPresent(desired, doAll(model, planPresent(desired, model)))).toEqual([]);
+    fc.property(models, wishes, (model, wish) => {
+      expect(planPresent(wish, model).length === 0).toBe(driftFrom(wish, model).length === 0);
+      expect(planPresent(wish, doAll(model, planPresent(wish, model)))).toEqual([]);
     }),
     { numRuns: 2_000 },
   );
@@ -267,6 +292,18 @@ test('a target is enabled by the last step and by no other', () => {
       const steps = planPresent(desired, model).map((planned) => planned.do.step);
 
       expect(steps.slice(0, -1)).not.toContain('enable-tpg');
+    }),
+  );
+});
+
+test('no initiator gets in before the secret is asked for, and none stands in a plan', () => {
+  const isOpen = ({ target }: Model) => target?.enabled === true && target.attributes['authentication'] !== '1';
+  fc.assert(
+    fc.property(models, (model) => {
+      const plan = planPresent(withChap, model);
+      const states = [model, ...plan.map((_, at) => doAll(model, plan.slice(0, at + 1)))];
+      expect(states.some((state, at) => at > 0 && isOpen(state) && !isOpen(states[at - 1]!))).toBe(false);
+      expect(JSON.stringify(plan)).not.toContain('"secret"');
     }),
   );
 });

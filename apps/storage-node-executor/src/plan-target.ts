@@ -1,13 +1,14 @@
 import type { Portal } from '#contracts';
+import type { ChapCredentials } from './lio/chap-credentials';
 import type { DesiredTarget, Seen, SeenAcl, SeenBackstore, SeenTarget } from './lio/target-state';
 import {
   ACL_ATTRIBUTES,
   BACKSTORE_ATTRIBUTES,
   FIXED_BY_EXPORT,
   QUEUE_DEPTH,
-  TPG_ATTRIBUTES,
-  TPG_PARAMETERS,
   differing,
+  tpgAttributes,
+  tpgParameters,
   type Values,
 } from './lio/wished-values';
 
@@ -23,6 +24,7 @@ export type Step =
   | { step: 'create-acl'; iqn: string; initiatorIqn: string }
   | { step: 'untag-acl'; iqn: string; initiatorIqn: string }
   | { step: 'clear-acl-secrets'; iqn: string; initiatorIqn: string; secrets: string[] }
+  | { step: 'set-acl-secrets'; iqn: string; initiatorIqn: string; chap: ChapCredentials }
   | { step: 'set-acl-attributes'; iqn: string; initiatorIqn: string; attributes: Values }
   | { step: 'map-lun'; iqn: string; initiatorIqn: string; lun: number; tpgLun: number; readOnly: boolean }
   | { step: 'create-portal'; iqn: string; portal: Portal }
@@ -120,13 +122,14 @@ const additions = (desired: DesiredTarget, found: SeenTarget | null): PlannedSte
   const { iqn, initiatorIqn, lun, portal, backstore, readOnly } = desired;
   const steps: PlannedStep[] = [];
   if (!found) steps.push({ do: { step: 'create-target', iqn }, undo: { step: 'delete-target', iqn } });
-  const attributes = found ? differing(TPG_ATTRIBUTES, found.attributes) : TPG_ATTRIBUTES.set;
+  const wished = tpgAttributes(desired.chap !== null);
+  const attributes = found ? differing(wished, found.attributes) : wished.set;
   if (!isEmpty(attributes))
     steps.push({
       do: { step: 'set-tpg-attributes', iqn, attributes },
       undo: found ? { step: 'set-tpg-attributes', iqn, attributes: asFound(attributes, found.attributes) } : null,
     });
-  const parameters = found ? differing(TPG_PARAMETERS, found.parameters) : {};
+  const parameters = found ? differing(tpgParameters(desired.chap !== null), found.parameters) : {};
   if (found && !isEmpty(parameters))
     steps.push({
       do: { step: 'set-tpg-parameters', iqn, parameters },
@@ -135,8 +138,12 @@ const additions = (desired: DesiredTarget, found: SeenTarget | null): PlannedSte
   const hasLun = found?.luns.some((other) => isWishedLun(desired, other)) ?? false;
   if (!hasLun) steps.push({ do: { step: 'create-lun', iqn, lun, backstore }, undo: { step: 'delete-lun', iqn, lun } });
   const acl = found ? keptAcl(desired, found.acls) : undefined;
-  if (acl && acl.secrets.length > 0) steps.push({ do: { step: 'clear-acl-secrets', iqn, initiatorIqn, secrets: acl.secrets }, undo: null });
+  if (acl && !desired.chap && acl.secrets.length > 0)
+    steps.push({ do: { step: 'clear-acl-secrets', iqn, initiatorIqn, secrets: acl.secrets }, undo: null });
   if (!acl) steps.push({ do: { step: 'create-acl', iqn, initiatorIqn }, undo: { step: 'delete-acl', iqn, initiatorIqn } });
+  // what was there before is not known, and nobody's wish: it is not brought back
+  if (desired.chap && acl?.chap !== desired.chap.fingerprint)
+    steps.push({ do: { step: 'set-acl-secrets', iqn, initiatorIqn, chap: desired.chap }, undo: null });
   const overridden = acl ? differing(ACL_ATTRIBUTES, acl.attributes) : {};
   if (acl && !isEmpty(overridden))
     steps.push({

@@ -28,6 +28,8 @@ export interface ReportParts {
   previousInstances: string[];
   settings: Settings;
   version: string;
+  /** NodeReport.sealing_key */
+  sealingKey: string;
   bus: Bus;
   tree: ConfigfsTree;
   journal: Journal;
@@ -148,6 +150,7 @@ export class NodeReporter {
       name: settings.NODE_NAME ?? settings.NODE_ID,
       status: wedged ? 'wedged' : 'online',
       message: wedged ?? lease.busy(),
+      sealing_key: this.parts.sealingKey,
       portal: {
         address: settings.ISCSI_ADVERTISED_ADDRESS ?? settings.ISCSI_PORTAL_ADDRESS,
         port: settings.ISCSI_ADVERTISED_PORT ?? settings.ISCSI_PORTAL_PORT,

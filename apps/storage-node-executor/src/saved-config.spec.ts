@@ -13,6 +13,14 @@ const wish: TargetWish = {
   disk: { disk_id, image_file: 'a.img', size_bytes: 512, read_only: true },
   if_idle: false,
   confirmed: false,
+  chap: null,
+};
+const acl = {
+  node_wwn: wish.initiator_iqn,
+  chap_userid: '',
+  chap_password: '',
+  chap_mutual_userid: '',
+  chap_mutual_password: '',
 };
 const saved: SavedConfig = {
   storage_objects: [{ plugin: 'fileio', name: `spindle-${disk_id}`, dev: '/images/a.img', wwn: disk_id, write_back: false }],
@@ -26,7 +34,7 @@ const saved: SavedConfig = {
           enable: true,
           luns: [{ index: 0, storage_object: `/backstores/fileio/spindle-${disk_id}` }],
           portals: [{ ip_address: '192.0.2.5', port: 3260 }],
-          node_acls: [{ node_wwn: wish.initiator_iqn, mapped_luns: [{ index: 0, tpg_lun: 0, write_protect: true }] }],
+          node_acls: [{ ...acl, mapped_luns: [{ index: 0, tpg_lun: 0, write_protect: true }] }],
         },
       ],
     },
@@ -51,10 +59,9 @@ test.each<[string, SavedConfig]>([
   ['has no portal', withTpg({ portals: [] })],
   ['has no LUN', withTpg({ luns: [] })],
   ['has no ACL', withTpg({ node_acls: [] })],
-  [
-    'can be written to',
-    withTpg({ node_acls: [{ node_wwn: wish.initiator_iqn, mapped_luns: [{ index: 0, tpg_lun: 0, write_protect: false }] }] }),
-  ],
+  ['can be written to', withTpg({ node_acls: [{ ...acl, mapped_luns: [{ index: 0, tpg_lun: 0, write_protect: false }] }] })],
+  ['asks for a secret', withTpg({ node_acls: [{ ...tpg.node_acls[0]!, chap_userid: 'a', chap_password: 'b' }] })],
+  ['has CHAP switched on', withTpg({ attributes: { authentication: '1' } })],
 ])('one that %s is not', (_, other) => {
   expect(savedAsWished(other, wish, facts)).toBe(false);
 });

@@ -59,6 +59,7 @@ export const startExecutor = async (settings: Settings): Promise<Service> => {
   const reports = new NodeReporter({
     settings,
     version: VERSION,
+    sealingKey: parts.key.publicKey,
     instance,
     previousInstances,
     bus: nats,

@@ -60,7 +60,7 @@ export const wasRestored = (path: string): boolean => {
 export const noteRestored = (path: string): void => writeWhole(path, RESTORED, bootId());
 
 /** On disk before it returns, whole or not at all. */
-const writeWhole = (path: string, name: string, text: string): void => {
+export const writeWhole = (path: string, name: string, text: string): void => {
   const fresh = join(path, `${name}.new`);
   const fd = openSync(fresh, 'w', 0o600);
   writeSync(fd, `${text}\n`);

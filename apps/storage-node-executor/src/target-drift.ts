@@ -4,9 +4,9 @@ import {
   ACL_ATTRIBUTES,
   BACKSTORE_ATTRIBUTES,
   QUEUE_DEPTH,
-  TPG_ATTRIBUTES,
-  TPG_PARAMETERS,
   differing,
+  tpgAttributes,
+  tpgParameters,
   type Values,
   type WishedValues,
 } from './lio/wished-values';
@@ -48,12 +48,19 @@ const backstoreDrift = (desired: DesiredTarget, found: SeenBackstore | null): Dr
   ];
 };
 
+const compareChap = (wished: string, acl: SeenAcl): Drift[] => {
+  if (acl.chap === wished) return [];
+  return acl.secrets.length === 0
+    ? [missing('acl secret', 'as set')]
+    : [{ kind: 'different', what: 'acl secret', expected: 'as set', found: 'another' }];
+};
+
 const aclDrift = (desired: DesiredTarget, acl: SeenAcl): Drift[] => [
   ...compareValues('acl attribute', ACL_ATTRIBUTES, acl.attributes),
   ...compare('acl queue depth', QUEUE_DEPTH, acl.queueDepth ?? QUEUE_DEPTH),
   ...(acl.tag === null ? [] : [extra('acl tag', acl.tag)]),
   // which, never what
-  ...acl.secrets.map((name) => extra('acl secret', name)),
+  ...(desired.chap ? compareChap(desired.chap.fingerprint, acl) : acl.secrets.map((name) => extra('acl secret', name))),
   ...compareLists(
     'mapped lun',
     [`${desired.lun} -> ${desired.lun} ${access(desired.readOnly)}`],
@@ -67,8 +74,8 @@ const targetDrift = (desired: DesiredTarget, found: SeenTarget): Drift[] => {
   if (!found.hasTpg) return [missing('tpg', '1'), ...otherTpgs];
   return [
     ...compare('enabled', 'true', String(found.enabled)),
-    ...compareValues('attribute', TPG_ATTRIBUTES, found.attributes),
-    ...compareValues('parameter', TPG_PARAMETERS, found.parameters),
+    ...compareValues('attribute', tpgAttributes(desired.chap !== null), found.attributes),
+    ...compareValues('parameter', tpgParameters(desired.chap !== null), found.parameters),
     ...otherTpgs,
     ...compareLists(
       'portal',

@@ -10,6 +10,12 @@ export const Settings = z.object({
   DATABASE_POOL_SIZE: setting.wholeNumber(10, 1, 200).describe('Connections to Postgres, at most.'),
   AUTH_PRIVATE_KEY_FILE: z.string().describe('PEM file with the P-256 key that signs access tokens; mode 0600.'),
   AUTH_PUBLIC_KEY_FILE: z.string().describe('PEM file with the public half.'),
+  SECRETS_KEY_FILE: z
+    .string()
+    .describe(
+      'File of the keys that encrypt CHAP secrets, a line each, NAME:BASE64 of 32 bytes, the one in use first; mode 0600. Not in the backup of the database.',
+    ),
+  CHAP_DEFAULT: z.enum(['none', 'one-way', 'mutual']).default('none').describe('CHAP of a target that is created without saying.'),
   ADMIN_USERNAME: setting.text('admin').describe('Name of the first admin, made when there is no user at all.'),
   ADMIN_PASSWORD_FILE: z.string().optional().describe('File with the password of the first admin, at least 12 characters.'),
   ISCSI_TARGET_PREFIX: setting.text('iqn.2025-01.io.spindle').describe('What IQNs of targets and default initiators begin with.'),

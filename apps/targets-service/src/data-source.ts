@@ -2,6 +2,7 @@ import { Initial1764000000000 } from '../migrations/1764000000000-initial';
 import { IdempotencyKeys1764000001000 } from '../migrations/1764000001000-idempotency-keys';
 import { Reconciliation1764000002000 } from '../migrations/1764000002000-reconciliation';
 import { KeyAttempts1764000003000 } from '../migrations/1764000003000-key-attempts';
+import { ChapSecrets1764000004000 } from '../migrations/1764000004000-chap-secrets';
 import { Image } from './inventory/image.entity';
 import { Machine } from './inventory/machine.entity';
 import { StorageNode } from './inventory/node.entity';
@@ -11,6 +12,12 @@ import { Target } from './targets/target.entity';
 
 export const SCHEMA = 'targets';
 
-export const MIGRATIONS = [Initial1764000000000, IdempotencyKeys1764000001000, Reconciliation1764000002000, KeyAttempts1764000003000];
+export const MIGRATIONS = [
+  Initial1764000000000,
+  IdempotencyKeys1764000001000,
+  Reconciliation1764000002000,
+  KeyAttempts1764000003000,
+  ChapSecrets1764000004000,
+];
 
 export const ENTITIES = [Target, Machine, Image, User, BootSession, StorageNode];

@@ -3,6 +3,7 @@ import type { Bus } from '#messaging';
 import type { Logger } from '#runtime';
 import type { Settings } from './config';
 import type { OutboxRelay } from './outbox/outbox-relay';
+import type { ChapSecrets } from './secrets/chap-secrets';
 import type { OperationRunner } from './reconcile/operation-runner';
 
 /** What the use cases work with; made once in the module. */
@@ -15,6 +16,7 @@ export class Parts {
     readonly database: DataSource,
     readonly bus: Bus,
     readonly relay: OutboxRelay,
+    readonly chap: ChapSecrets,
     readonly log: Logger,
   ) {}
 }

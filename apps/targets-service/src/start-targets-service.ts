@@ -21,6 +21,7 @@ import { OutboxRelay } from './outbox/outbox-relay';
 import { Parts } from './parts';
 import { watchSilence } from './reconcile/node-presence';
 import { OperationRunner } from './reconcile/operation-runner';
+import { ChapSecrets } from './secrets/chap-secrets';
 import { SigningKey } from './signing-key';
 import { TargetsServiceModule } from './targets-service.module';
 
@@ -31,6 +32,7 @@ export const startTargetsService = async (settings: Settings): Promise<Service> 
   const log = createLog(NAME, settings.LOG_LEVEL);
   const privateKey = readSecretFile('AUTH_PRIVATE_KEY_FILE', settings.AUTH_PRIVATE_KEY_FILE);
   const publicKey = readSecretFile('AUTH_PUBLIC_KEY_FILE', settings.AUTH_PUBLIC_KEY_FILE);
+  const chap = openKeys(settings);
   collectProcessMetrics(NAME);
 
   let bus: Bus | undefined;
@@ -46,7 +48,7 @@ export const startTargetsService = async (settings: Settings): Promise<Service> 
   await ensureStreams(bus.nats);
 
   const relay = new OutboxRelay(settings.DATABASE_URL, bus, log);
-  const parts = new Parts(settings, database, bus, relay, log);
+  const parts = new Parts(settings, database, bus, relay, chap, log);
   parts.operations = new OperationRunner(parts);
   const door = new Door(parts, publicKey, privateKey);
   const strategy = new NatsServerStrategy({ name: NAME, version: '0.1.0', description: 'Targets and inventory of Spindle', bus, log });
@@ -75,6 +77,18 @@ export const startTargetsService = async (settings: Settings): Promise<Service> 
       health.close();
     },
   };
+};
+
+/** @throws BadSettings */
+const openKeys = ({ SECRETS_KEY_FILE: file }: Settings): ChapSecrets => {
+  readSecretFile('SECRETS_KEY_FILE', file);
+  const chap = new ChapSecrets(file);
+  try {
+    chap.ring();
+  } catch (error) {
+    throw new BadSettings([`SECRETS_KEY_FILE: ${file}: ${(error as Error).message}`]);
+  }
+  return chap;
 };
 
 const openDatabase = async (settings: Settings, log: Logger): Promise<DataSource> => {

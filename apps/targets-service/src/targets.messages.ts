@@ -8,12 +8,14 @@ import { LoginLocks } from './access/login-locks';
 import { Parts } from './parts';
 import { nodeWishes } from './reconcile/node-wishes';
 import { recordReport } from './reconcile/node-presence';
+import { showCredentials } from './secrets/show-credentials';
 import { adoptTarget } from './targets/adopt-target';
 import { createTarget } from './targets/create-target';
 import { deleteTarget } from './targets/delete-target';
 import { getTarget, getTargetByMachine } from './targets/get-target';
 import { listTargets } from './targets/list-targets';
 import { restartTarget } from './targets/restart-target';
+import { rotateChap } from './targets/rotate-chap';
 import { targetStatus } from './targets/target-status';
 import { SigningKey } from './signing-key';
 
@@ -39,7 +41,9 @@ export class TargetsMessages {
 
   @MessagePattern(contract.CreateTarget.subject)
   createTarget(@Payload() body: unknown, @Ctx() context: RequestContext) {
-    return this.door.admit(contract.CreateTarget, body, context, (input, caller) => createTarget(this.parts, input, caller));
+    return this.door.admit(contract.CreateTarget, body, context, (input, caller) => createTarget(this.parts, input, caller), {
+      present: (target, caller) => showCredentials(this.parts, target, caller, contract.CreateTarget.subject),
+    });
   }
 
   @MessagePattern(contract.GetTarget.subject)
@@ -65,6 +69,13 @@ export class TargetsMessages {
   @MessagePattern(contract.RestartTarget.subject)
   restartTarget(@Payload() body: unknown, @Ctx() context: RequestContext) {
     return this.door.admit(contract.RestartTarget, body, context, (input, caller) => restartTarget(this.parts, input, caller));
+  }
+
+  @MessagePattern(contract.RotateChap.subject)
+  rotateChap(@Payload() body: unknown, @Ctx() context: RequestContext) {
+    return this.door.admit(contract.RotateChap, body, context, (input, caller) => rotateChap(this.parts, input, caller), {
+      present: (target, caller) => showCredentials(this.parts, target, caller, contract.RotateChap.subject),
+    });
   }
 
   @MessagePattern(contract.GetTargetByMachine.subject)

@@ -30,24 +30,95 @@ export const AuditListResponse = listOf(AuditEntry).meta({ id: 'AuditListRespons
 
 const short = z.string(coded('WRONG_TYPE', 'must be a string')).min(1).max(128, coded('INVALID_VALUE', 'is too long'));
 
+const filters = {
+  target_id: Id.optional(),
+  machine_id: Id.optional(),
+  actor: Name.optional(),
+  action: short.optional(),
+  outcome: AuditOutcome.optional(),
+  from: Time.optional().describe('At or after.'),
+  to: Time.optional().describe('Before.'),
+  correlation_id: short.optional().describe('The request id that all entries of one command share.'),
+};
+
 export const SearchAudit = request({
   subject: 'audit.search',
   kind: 'query',
   summary: 'Search the audit trail, newest first',
-  input: z.strictObject({
-    ...page,
-    target_id: Id.optional(),
-    machine_id: Id.optional(),
-    actor: Name.optional(),
-    action: short.optional(),
-    outcome: AuditOutcome.optional(),
-    from: Time.optional().describe('At or after.'),
-    to: Time.optional().describe('Before.'),
-    correlation_id: short.optional().describe('The request id that all entries of one command share.'),
-  }),
+  input: z.strictObject({ ...page, ...filters }),
   output: AuditListResponse,
   http: { method: 'GET', path: '/audit', success: [200] },
   errors: ['INVALID_CURSOR'],
+});
+
+const place = z.int(coded('WRONG_TYPE', 'must be a whole number')).min(1, coded('INVALID_VALUE', 'must be at least 1'));
+const size = place.describe('Entries of the tree that is meant.');
+const Hash = z.string().describe('SHA-256, base64.');
+const Proof = z.array(Hash).describe('Hashes from the leaf upwards, as RFC 6962 orders them.');
+
+export const GetCheckpoint = request({
+  subject: 'audit.checkpoint',
+  kind: 'query',
+  summary: 'Get the newest signed head of the audit trail',
+  input: z.strictObject({}),
+  output: z
+    .object({
+      size: z.int().describe('Entries that it covers: all with a seq up to this.'),
+      note: z.string().describe('C2SP tlog-checkpoint, signed with Ed25519.'),
+      verifier_key: z.string().describe('C2SP verifier key. Compare it with the one you were given by another way.'),
+    })
+    .meta({ id: 'AuditCheckpointResponse' }),
+  http: { method: 'GET', path: '/audit/checkpoint', success: [200] },
+  errors: ['NO_CHECKPOINT'],
+});
+
+export const ProveInclusion = request({
+  subject: 'audit.inclusion',
+  kind: 'query',
+  summary: 'Prove that an entry is in the tree of a signed head',
+  input: z.strictObject({
+    seq: place.describe('Place of the entry.'),
+    size: size.optional().describe('By default that of the newest signed head.'),
+  }),
+  output: z
+    .object({ seq: z.int(), size: z.int(), leaf: Hash.describe('Hash of the entry.'), root: Hash, proof: Proof })
+    .meta({ id: 'AuditInclusionResponse' }),
+  http: { method: 'GET', path: '/audit/inclusion', success: [200] },
+  errors: ['ENTRY_NOT_FOUND', 'NO_CHECKPOINT'],
+});
+
+export const ProveConsistency = request({
+  subject: 'audit.consistency',
+  kind: 'query',
+  summary: 'Prove that one signed head is the beginning of a later one',
+  input: z.strictObject({ from: size, to: size.optional().describe('By default that of the newest signed head.') }),
+  output: z.object({ from: z.int(), to: z.int(), from_root: Hash, to_root: Hash, proof: Proof }).meta({ id: 'AuditConsistencyResponse' }),
+  http: { method: 'GET', path: '/audit/consistency', success: [200] },
+  errors: ['ENTRY_NOT_FOUND', 'NO_CHECKPOINT'],
+});
+
+export const ExportAudit = request({
+  subject: 'audit.export',
+  kind: 'query',
+  summary: 'Read the audit trail for an export that verifies offline, oldest first',
+  input: z.strictObject({
+    ...filters,
+    size: size.optional().describe('The tree to export, that of a signed head; by default the newest.'),
+    after: z
+      .int(coded('WRONG_TYPE', 'must be a whole number'))
+      .min(0, coded('INVALID_VALUE', 'must be at least 0'))
+      .default(0)
+      .describe('Last place of the page before; 0 begins, with a line that says what is exported.'),
+  }),
+  output: z
+    .object({
+      size: z.int(),
+      lines: z.array(z.string()).describe('Lines of the export file, each one JSON text. docs/audit.md has their form.'),
+      next: z.int().nullable().describe('`after` of the next page, null on the last.'),
+    })
+    .meta({ id: 'AuditExportResponse' }),
+  http: { method: 'GET', path: '/audit/export', success: [200] },
+  errors: ['ENTRY_NOT_FOUND', 'NO_CHECKPOINT'],
 });
 
 export type AuditOutcome = z.infer<typeof AuditOutcome>;

@@ -47,6 +47,12 @@ export const ERROR_CODES = {
     advice: 'Use a name under the image folder, never a path: 1 to 128 of A-Z a-z 0-9 _ . - beginning with a letter or digit.',
   },
   INVALID_PASSWORD: { status: 422, title: 'A password is too short or too long', advice: 'Use 12 to 128 characters.' },
+  INVALID_CHAP_SECRET: {
+    status: 422,
+    title: 'A CHAP secret cannot be used',
+    advice:
+      'Use 12 to 16 of A-Z a-z 0-9 _ . that do not begin with NULL, another one for each direction, or leave it out to have one made.',
+  },
   INVALID_CURSOR: {
     status: 422,
     title: 'A cursor is not one of ours',
@@ -83,11 +89,17 @@ export const ERROR_CODES = {
   IMAGE_NOT_FOUND: { status: 404, title: 'There is no such image', advice: 'Register the image first.' },
   USER_NOT_FOUND: { status: 404, title: 'There is no such user', advice: 'Look it up in the list of users.' },
   SESSION_NOT_FOUND: { status: 404, title: 'There is no such boot session', advice: 'Create the session first.' },
+  ENTRY_NOT_FOUND: {
+    status: 404,
+    title: 'The audit trail has no such entry',
+    advice: 'Use places up to the size of the newest checkpoint.',
+  },
   NODE_NOT_FOUND: { status: 404, title: 'There is no such storage node', advice: 'Look it up in the list of nodes.' },
 
   // present state
   MACHINE_HAS_TARGET: { status: 409, title: 'The machine has a live target', advice: 'Use that target, or delete it first.' },
   TARGET_IN_USE: { status: 409, title: 'An initiator is logged in', advice: 'Shut the machine down, or ask again without if_idle.' },
+  TARGET_NOT_ACTIVE: { status: 409, title: 'The target is not exported', advice: 'Restart it first, or create a new one.' },
   TARGET_DELETED: { status: 409, title: 'The target was deleted', advice: 'Create a new target.' },
   OPERATION_IN_PROGRESS: { status: 409, title: 'Another operation is running', advice: 'Wait until operation is null.', retryable: true },
   NOT_ADOPTABLE: {
@@ -129,6 +141,18 @@ export const ERROR_CODES = {
     retryable: true,
   },
   DATABASE_UNAVAILABLE: { status: 503, title: 'The database is away', advice: 'Try again after Retry-After seconds.', retryable: true },
+  NODE_KEY_MISSING: {
+    status: 503,
+    title: 'The storage node has told no key to seal secrets for',
+    advice: 'Try again; if it stays so, upgrade the executor of the node.',
+    retryable: true,
+  },
+  NO_CHECKPOINT: {
+    status: 503,
+    title: 'No head of the audit trail was signed yet',
+    advice: 'Try again after Retry-After seconds.',
+    retryable: true,
+  },
   NO_NODE: { status: 503, title: 'No storage node is online', advice: 'Start a storage node, or try again.', retryable: true },
   NODE_CORDONED: {
     status: 503,

@@ -19,6 +19,8 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   INVALID_MAC_ADDRESS: 'A MAC address is not six pairs of hex digits with colons or dashes between them.',
   INVALID_IMAGE_FILE: 'The file of an image is written as a path, or has a character outside the allow-list.',
   INVALID_PASSWORD: 'A password has fewer than 12 or more than 128 characters.',
+  INVALID_CHAP_SECRET:
+    'A given secret is too short, too long, has other characters, begins with NULL (which the kernel takes for none), or is the same both ways.',
   INVALID_CURSOR: 'A cursor was altered, or belongs to a list with other filters.',
   INVALID_IDEMPOTENCY_KEY: 'The header Idempotency-Key is empty, too long, or has a space or a character outside ASCII.',
   IDEMPOTENCY_KEY_REUSED: 'The same user sent the same Idempotency-Key with another command or another body.',
@@ -36,11 +38,13 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   IMAGE_NOT_FOUND: 'No image has this id.',
   USER_NOT_FOUND: 'No user has this id.',
   SESSION_NOT_FOUND: 'No boot session has this id.',
+  ENTRY_NOT_FOUND: 'The place is beyond the end of the audit trail, or of the checkpoint that was named.',
   NODE_NOT_FOUND: 'No storage node has this id.',
 
   MACHINE_HAS_TARGET:
     'The machine has a target that is not deleted and not in ERROR, or one with an operation running: `resource_id` is its id.',
   TARGET_IN_USE: 'The command said `if_idle`, and an initiator was logged in. Nothing was changed.',
+  TARGET_NOT_ACTIVE: 'Secrets can be changed while a target is exported; this one failed.',
   TARGET_DELETED: 'The target was deleted, and a deleted target is not brought back.',
   OPERATION_IN_PROGRESS: 'A create, restart, delete or repair of this target is still running.',
   NOT_ADOPTABLE:
@@ -68,6 +72,8 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   SERVICE_UNAVAILABLE:
     'NATS or the service behind the request is away or did not answer in time. A command may have been done all the same.',
   DATABASE_UNAVAILABLE: 'Postgres is away, full or shutting down. Nothing was recorded.',
+  NODE_KEY_MISSING: 'Secrets go to a node sealed for it alone, and its executor has not reported its key, or has another one by now.',
+  NO_CHECKPOINT: 'The trail is younger than its first checkpoint, or the key to sign with cannot be used.',
   NO_NODE: 'No storage node that could do it has reported lately.',
   NODE_CORDONED: 'The image is on storage nodes, but all of them are cordoned and get no new targets.',
   NODE_OFFLINE:

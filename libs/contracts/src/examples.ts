@@ -23,6 +23,7 @@ const active: TargetResponse = {
   portal: { address: '192.0.2.10', port: 3260 },
   lun: 0,
   read_only: true,
+  chap: 'none',
   created_by: 'ann',
   created_at: '2026-01-15T08:30:00.000Z',
   updated_at: '2026-01-15T08:30:00.042Z',
@@ -79,6 +80,17 @@ export const EXAMPLES = {
     input: { id: target, if_idle: true },
     output: { ...active, generation: 2, disconnected: 0 },
     running: { ...active, status: 'PENDING', operation: 'restart', generation: 2 },
+    refusal: 'OPERATION_IN_PROGRESS',
+  },
+  'targets.rotate-chap': {
+    input: { id: target, chap: { mutual: true } },
+    output: {
+      ...active,
+      generation: 2,
+      chap: 'mutual',
+      chap_credentials: { username: EXAMPLE_INITIATOR, secret: 'SECRET', mutual_username: iqn, mutual_secret: 'OTHER_SECRET' },
+    },
+    running: { ...active, status: 'PENDING', operation: 'repair', generation: 2, chap: 'mutual' },
     refusal: 'OPERATION_IN_PROGRESS',
   },
   'nodes.adopt': {

@@ -1,6 +1,16 @@
 export { asyncApi } from './asyncapi';
 export type { StreamFacts } from './asyncapi-events';
-export { AuditEntry, AuditIntent, AuditListResponse, AuditOutcome, SearchAudit } from './audit';
+export {
+  AuditEntry,
+  AuditIntent,
+  AuditListResponse,
+  AuditOutcome,
+  ExportAudit,
+  GetCheckpoint,
+  ProveConsistency,
+  ProveInclusion,
+  SearchAudit,
+} from './audit';
 export { ERROR_CODES, errorFacts, type ErrorCode, type ErrorCodeFacts } from './error-codes';
 export { AnyEvent, EVENTS, EVENT_NAMES, InitiatorData, cloudEvent, eventType, type EventData, type EventName } from './events';
 export { ERROR_MEANINGS } from './error-meanings';
@@ -11,6 +21,8 @@ export { jsonSchemas, schemasUsedIn, type JsonSchema } from './json-schemas';
 export { listOf, page, type Page } from './lists';
 export { CreateMachine, DeleteMachine, GetMachine, ListMachines, MachineListResponse, MachineResponse, UpdateMachine } from './machines';
 export {
+  CHAP_SECRET_PATTERN,
+  ChapSecret,
   IMAGE_FILE_PATTERN,
   IQN_PATTERN,
   Id,
@@ -45,6 +57,7 @@ export { CONTRACT_VERSION, REQUESTS, type Action } from './requests';
 export { CreateSession, DeleteSession, GetSession, ListSessions, SessionListResponse, SessionResponse, UpdateSession } from './sessions';
 export {
   ApplyReply,
+  ChapWish,
   DiskWish,
   InspectImageReply,
   InspectImageRequest,
@@ -58,10 +71,14 @@ export {
   TargetWish,
   WishesReply,
   WishesRequest,
+  chapSubject,
   nodeSubject,
   type NodeVerb,
 } from './storage-node';
 export {
+  ChapCredentials,
+  ChapMode,
+  ChapRequest,
   CreateTarget,
   DeleteTarget,
   Drift,
@@ -72,6 +89,7 @@ export {
   ListTargets,
   LiveTarget,
   RestartTarget,
+  RotateChap,
   TargetCreateRequest,
   TargetListResponse,
   TargetOperation,

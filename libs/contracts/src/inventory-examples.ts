@@ -87,6 +87,8 @@ const refusal: AuditEntry = {
   after: { machine_id: EXAMPLE_IDS.machine, image_id: EXAMPLE_IDS.image },
 };
 
+const HASH = '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';
+
 export const INVENTORY_EXAMPLES = {
   'machines.create': { input: { name: 'lab-pc-01', mac_address: '52:54:00:12:34:56' }, output: machine, refusal: 'MAC_ADDRESS_TAKEN' },
   'machines.list': { input: { limit: 50 }, output: onePage(machine), refusal: 'INVALID_CURSOR' },
@@ -119,4 +121,32 @@ export const INVENTORY_EXAMPLES = {
   'nodes.list': { input: {}, output: onePage(node), refusal: 'INVALID_CURSOR' },
   'nodes.update': { input: { id: node.id, cordoned: true }, output: { ...node, cordoned: true }, refusal: 'NODE_NOT_FOUND' },
   'audit.search': { input: { actor: 'ann', outcome: 'denied' }, output: onePage(refusal), refusal: 'INVALID_CURSOR' },
+  'audit.checkpoint': {
+    input: {},
+    output: {
+      size: 42,
+      note: 'spindle.example/audit\n42\n47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n\n— spindle.example/audit SIGNATURE\n',
+      verifier_key: 'spindle.example/audit+0a1b2c3d+KEY',
+    },
+    refusal: 'NO_CHECKPOINT',
+  },
+  'audit.inclusion': {
+    input: { seq: 1, size: 2 },
+    output: { seq: 1, size: 2, leaf: HASH, root: HASH, proof: [HASH] },
+    refusal: 'ENTRY_NOT_FOUND',
+  },
+  'audit.consistency': {
+    input: { from: 1, to: 2 },
+    output: { from: 1, to: 2, from_root: HASH, to_root: HASH, proof: [HASH] },
+    refusal: 'ENTRY_NOT_FOUND',
+  },
+  'audit.export': {
+    input: { size: 42, after: 0 },
+    output: {
+      size: 42,
+      lines: ['{"export":{"version":1,"origin":"spindle.example/audit","size":42,"filters":{},"before":null}}'],
+      next: 41,
+    },
+    refusal: 'NO_CHECKPOINT',
+  },
 } as const satisfies Record<string, Example>;

@@ -19,6 +19,9 @@ export const NAME_PATTERN = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 /** One token of a NATS subject, so that `storage-node.<id>.apply` cannot be widened by a dot or wildcard. */
 export const NODE_ID_PATTERN = /^[a-z0-9][a-z0-9-]{0,62}$/;
 
+/** 16 of these 64 characters are exactly 96 bits; configshell and configfs carry all of them. The kernel takes what begins with NULL for unset. */
+export const CHAP_SECRET_PATTERN = /^(?!NULL)[A-Za-z0-9_.]{12,16}$/;
+
 const MAC_PATTERN = /^[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}$/;
 
 export const Id = z.uuid(coded('INVALID_ID', 'must be a UUID')).toLowerCase().describe('UUID (version 7 where we made it).');
@@ -39,6 +42,10 @@ export const MacAddress = z
   .regex(MAC_PATTERN, coded('INVALID_MAC_ADDRESS', 'must be six pairs of hex digits'))
   .transform((mac) => mac.toLowerCase().replaceAll('-', ':'))
   .describe('Six pairs of hex digits; kept in lower case with colons.');
+export const ChapSecret = z
+  .string(coded('WRONG_TYPE', 'must be a string'))
+  .regex(CHAP_SECRET_PATTERN, coded('INVALID_CHAP_SECRET', 'must be 12 to 16 of A-Z a-z 0-9 _ . and not begin with NULL'))
+  .describe('12 to 16 characters, since initiators take no more (Windows) and RFC 7143 asks for no less.');
 export const NodeId = z
   .string(coded('WRONG_TYPE', 'must be a string'))
   .regex(NODE_ID_PATTERN, coded('INVALID_VALUE', 'must be 1 to 63 of a-z 0-9 - beginning with a letter or digit'))

@@ -19,6 +19,7 @@ export const PERMISSIONS: Record<Action | 'events.stream', readonly Role[] | 'pu
   'targets.status': everyone,
   'targets.delete': operators,
   'targets.restart': operators,
+  'targets.rotate-chap': operators,
   'machines.create': operators,
   'machines.list': everyone,
   'machines.get': everyone,
@@ -43,6 +44,10 @@ export const PERMISSIONS: Record<Action | 'events.stream', readonly Role[] | 'pu
   'nodes.update': admins,
   'nodes.adopt': admins,
   'audit.search': auditors,
+  'audit.checkpoint': auditors,
+  'audit.inclusion': auditors,
+  'audit.consistency': auditors,
+  'audit.export': auditors,
   'events.stream': everyone,
 };
 

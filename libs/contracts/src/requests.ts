@@ -1,9 +1,18 @@
-import { SearchAudit } from './audit';
+import { ExportAudit, GetCheckpoint, ProveConsistency, ProveInclusion, SearchAudit } from './audit';
 import { CreateImage, DeleteImage, GetImage, ListImages, UpdateImage } from './images';
 import { CreateMachine, DeleteMachine, GetMachine, ListMachines, UpdateMachine } from './machines';
 import { AdoptTarget, ListNodes, UpdateNode } from './nodes';
 import { CreateSession, DeleteSession, GetSession, ListSessions, UpdateSession } from './sessions';
-import { CreateTarget, DeleteTarget, GetTarget, GetTargetByMachine, GetTargetStatus, ListTargets, RestartTarget } from './targets';
+import {
+  CreateTarget,
+  DeleteTarget,
+  GetTarget,
+  GetTargetByMachine,
+  GetTargetStatus,
+  ListTargets,
+  RestartTarget,
+  RotateChap,
+} from './targets';
 import { CreateUser, DeleteUser, GetUser, ListUsers, Login, UpdateUser } from './users';
 
 /** Version of everything public: HTTP, requests and events. */
@@ -19,6 +28,7 @@ export const REQUESTS = [
   GetTargetStatus,
   DeleteTarget,
   RestartTarget,
+  RotateChap,
   CreateMachine,
   ListMachines,
   GetMachine,
@@ -43,6 +53,10 @@ export const REQUESTS = [
   UpdateNode,
   AdoptTarget,
   SearchAudit,
+  GetCheckpoint,
+  ProveInclusion,
+  ProveConsistency,
+  ExportAudit,
 ] as const;
 
 export type Action = (typeof REQUESTS)[number]['subject'];

@@ -16,6 +16,16 @@ export const DiskWish = z.object({
   read_only: z.boolean(),
 });
 
+/** What a sealed box of CHAP secrets is about: it opens for this node, this target and this version of its secrets only. */
+export const chapSubject = (nodeId: string, targetId: string, version: number): string => `chap/${nodeId}/${targetId}/${version}`;
+
+/** CHAP of a target. In the box: JSON `{secret, mutual_secret}`; names are the initiator's and the target's own. */
+export const ChapWish = z.object({
+  mode: z.enum(['one-way', 'mutual']),
+  version: z.int().positive(),
+  sealed: z.string().describe('For the node’s X25519 key: see `sealing_key` of its report.'),
+});
+
 /** The whole wish for one target, never a delta: applying it twice changes nothing. */
 export const TargetWish = z.object({
   target_id: Id,
@@ -30,6 +40,7 @@ export const TargetWish = z.object({
     .boolean()
     .default(false)
     .describe('The node once confirmed this target, or an admin adopted it: what has its names is ours even if the journal was lost.'),
+  chap: ChapWish.nullable().default(null).describe('Null: the ACL alone admits.'),
 });
 
 /**
@@ -55,6 +66,7 @@ export const InspectImageReply = z.object({
 
 /** What the kernel shows of one target, whoever made it, as far as it tells whether it may be adopted. */
 export const InspectedTarget = z.object({
+  asks_for_secrets: z.boolean().default(false).describe('CHAP is on, or an ACL has secrets.'),
   other_tpgs: z.array(z.int()).describe('Tags of TPGs beside 1.'),
   portal_is_ours: z.boolean().describe('It listens where targets of this node do, and nowhere else.'),
   luns: z.array(
@@ -105,6 +117,7 @@ export const NodeReport = z.object({
     .array(Id)
     .max(20)
     .describe('Those before it on the same state folder, which are dead: a lease of theirs may be taken over at once.'),
+  sealing_key: z.string().optional().describe('X25519 public key, base64: secrets for this node are sealed to it.'),
   name: z.string(),
   status: z.enum(['online', 'wedged', 'stopping']),
   message: z.string().nullable(),

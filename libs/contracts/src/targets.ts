@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { listOf, page } from './lists';
-import { Id, Iqn, LastError, NodeId, Portal, Time, coded } from './names';
+import { ChapSecret, Id, Iqn, LastError, NodeId, Portal, Time, coded } from './names';
 import { request } from './request';
 
 export const TargetStatus = z
@@ -12,6 +12,37 @@ export const TargetStatus = z
 
 export const TargetOperation = z.enum(['create', 'delete', 'restart', 'repair']).meta({ id: 'TargetOperation' });
 
+export const ChapMode = z
+  .enum(['none', 'one-way', 'mutual'])
+  .describe('none: the initiator’s name alone admits. one-way: the initiator proves a secret. mutual: the target proves one too.')
+  .meta({ id: 'ChapMode' });
+
+export const ChapRequest = z
+  .strictObject({
+    secret: ChapSecret.optional().describe('What the initiator proves to know; made (96 bits) when left out.'),
+    mutual: z.boolean(coded('WRONG_TYPE', 'must be true or false')).default(false).describe('The target proves a secret as well.'),
+    mutual_secret: ChapSecret.optional().describe('What the target proves to know, another one; made when left out.'),
+  })
+  .refine(({ mutual, mutual_secret }) => mutual || mutual_secret === undefined, {
+    path: ['mutual_secret'],
+    error: coded('INVALID_CHAP_SECRET', 'is for mutual only'),
+  })
+  .refine(({ secret, mutual_secret }) => secret === undefined || secret !== mutual_secret, {
+    path: ['mutual_secret'],
+    error: coded('INVALID_CHAP_SECRET', 'must be another one than secret'),
+  })
+  .meta({ id: 'ChapRequest' });
+
+export const ChapCredentials = z
+  .object({
+    username: z.string().describe('The initiator’s IQN.'),
+    secret: z.string(),
+    mutual_username: z.string().nullable().describe('The target’s IQN.'),
+    mutual_secret: z.string().nullable(),
+  })
+  .describe('Shown in the answer to the command that set them, and to the same command again under its Idempotency-Key; nowhere else.')
+  .meta({ id: 'ChapCredentials' });
+
 export const TargetCreateRequest = z
   .strictObject({
     machine_id: Id.describe('The machine that boots from it.'),
@@ -22,6 +53,7 @@ export const TargetCreateRequest = z
       .boolean(coded('WRONG_TYPE', 'must be true or false'))
       .optional()
       .describe('By default the image’s. A writable export excludes every other export of the image.'),
+    chap: ChapRequest.optional().describe('Left out: as CHAP_DEFAULT of the installation says, usually none.'),
   })
   .meta({ id: 'TargetCreateRequest' });
 
@@ -40,6 +72,8 @@ export const TargetResponse = z
     portal: Portal,
     lun: z.int(),
     read_only: z.boolean(),
+    chap: ChapMode,
+    chap_credentials: ChapCredentials.optional(),
     created_by: z.string().describe('User name.'),
     created_at: Time,
     updated_at: Time,
@@ -113,6 +147,8 @@ export const CreateTarget = request({
     'NODE_CORDONED',
     'INVALID_IQN',
     'NO_NODE',
+    'NODE_KEY_MISSING',
+    'INVALID_CHAP_SECRET',
   ],
 });
 
@@ -173,6 +209,16 @@ export const RestartTarget = request({
   errors: ['TARGET_NOT_FOUND', 'TARGET_DELETED', 'TARGET_IN_USE', 'OPERATION_IN_PROGRESS', 'MACHINE_HAS_TARGET', 'IMAGE_IN_USE'],
 });
 
+export const RotateChap = request({
+  subject: 'targets.rotate-chap',
+  kind: 'command',
+  summary: 'Give a target new CHAP secrets; who is logged in stays so',
+  input: z.strictObject({ id: Id, chap: ChapRequest.optional().describe('Left out: of the same kind as before, newly made.') }),
+  output: TargetResponse,
+  http: { method: 'POST', path: '/targets/{id}/chap/rotate', success: [200, 202] },
+  errors: ['TARGET_NOT_FOUND', 'TARGET_DELETED', 'TARGET_NOT_ACTIVE', 'OPERATION_IN_PROGRESS', 'NODE_KEY_MISSING', 'INVALID_CHAP_SECRET'],
+});
+
 export const GetTargetByMachine = request({
   subject: 'targets.get-by-machine',
   kind: 'query',
@@ -183,6 +229,9 @@ export const GetTargetByMachine = request({
   errors: ['MACHINE_NOT_FOUND', 'TARGET_NOT_FOUND'],
 });
 
+export type ChapMode = z.infer<typeof ChapMode>;
+export type ChapRequest = z.infer<typeof ChapRequest>;
+export type ChapCredentials = z.infer<typeof ChapCredentials>;
 export type TargetStatus = z.infer<typeof TargetStatus>;
 export type TargetOperation = z.infer<typeof TargetOperation>;
 export type TargetCreateRequest = z.infer<typeof TargetCreateRequest>;

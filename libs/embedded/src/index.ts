@@ -10,4 +10,4 @@ export { startNats, type NatsOptions, type RunningNats } from './nats';
 export { writePrivately } from './private-file';
 export { projectRoot } from './project-root';
 export { serviceProcess, type ServiceProcess, type ServiceProcessOptions } from './service-process';
-export { holdLogin, InitiatorFailed, inquire, qemuIo, readCapacity, type Inquiry, type Login } from './initiator';
+export { discover, holdLogin, InitiatorFailed, inquire, qemuIo, readCapacity, type Inquiry, type Login } from './initiator';

@@ -1,4 +1,7 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { spawnGuarded, type GuardedChild } from './child-guard';
 
 /** Who logs in where. Everything here runs on this machine, in user space, by programs that nobody on our side wrote. */
@@ -9,8 +12,11 @@ export type Login = {
   lun?: number;
   /** The initiator's own name. */
   initiator: string;
-  /** For `inquire` and `readCapacity`. Travels in the child's environment, never in its arguments. */
-  chap?: { user: string; password: string };
+  /**
+   * Travels in the child's environment, for qemu-io in a private file, never in its arguments. `target`: what the target must prove to know;
+   * qemu-io does not ask it.
+   */
+  chap?: { user: string; password: string; target?: { user: string; password: string } };
   timeoutMs?: number;
 };
 
@@ -37,6 +43,12 @@ export async function inquire(login: Login): Promise<Inquiry> {
   return { vendor: field('Vendor'), product: field('Product'), revision: field('Revision'), output };
 }
 
+/** The names of the targets that a portal shows to an initiator. @throws InitiatorFailed */
+export async function discover(who: Pick<Login, 'portal' | 'initiator' | 'timeoutMs'>): Promise<string[]> {
+  const output = await finished('iscsi-ls', ['-i', who.initiator, `iscsi://${who.portal.host}:${who.portal.port}`], { ...who, iqn: '' });
+  return [...output.matchAll(/^Target:(\S+)/gm)].map(([, iqn]) => iqn!);
+}
+
 /** The disk's size. @throws InitiatorFailed */
 export async function readCapacity(login: Login): Promise<{ bytes: number; blockBytes: number }> {
   const output = await finished('iscsi-readcapacity16', ['-i', login.initiator, urlOf(login)], login);
@@ -50,14 +62,20 @@ export async function readCapacity(login: Login): Promise<{ bytes: number; block
  *
  * @throws InitiatorFailed also when a `read -P` finds other bytes
  */
-export function qemuIo(login: Login, commands: string[], { readOnly = false } = {}): Promise<string> {
-  return finished('qemu-io', qemuArguments(login, commands, readOnly), login);
+export async function qemuIo(login: Login, commands: string[], { readOnly = false } = {}): Promise<string> {
+  const secret = secretFile(login.chap);
+  try {
+    return await finished('qemu-io', qemuArguments(login, commands, readOnly, secret?.path), login);
+  } finally {
+    secret?.remove();
+  }
 }
 
 /** Logs in and stays so until `release`, which drops the connection without a logout. */
 export async function holdLogin(login: Login): Promise<{ release(): Promise<void> }> {
   // Line by line (a pipe is buffered otherwise): the read's report is how we know that the login is there.
-  const args = ['-oL', 'qemu-io', ...qemuArguments(login, ['read 0 512', `sleep ${forDays}`], true)];
+  const secret = secretFile(login.chap);
+  const args = ['-oL', 'qemu-io', ...qemuArguments(login, ['read 0 512', `sleep ${forDays}`], true, secret?.path)];
   const child = spawnGuarded('stdbuf', args, { stdio: ['pipe', 'pipe'] });
   const output = collect(child);
   const late = setTimeout(() => void child.kill(), login.timeoutMs ?? defaultTimeoutMs);
@@ -71,16 +89,34 @@ export async function holdLogin(login: Login): Promise<{ release(): Promise<void
     await Promise.race([loggedIn, failed]);
   } finally {
     clearTimeout(late);
+    secret?.remove();
     failed.catch(() => undefined);
   }
   return { release: async () => void (await child.kill()) };
+}
+
+function environmentOf(chap: Login['chap']): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    ...(chap && { LIBISCSI_CHAP_USERNAME: chap.user, LIBISCSI_CHAP_PASSWORD: chap.password }),
+    ...(chap?.target && { LIBISCSI_CHAP_TARGET_USERNAME: chap.target.user, LIBISCSI_CHAP_TARGET_PASSWORD: chap.target.password }),
+  };
+}
+
+/** QEMU's driver does not read the environment. */
+function secretFile(chap: Login['chap']): { path: string; remove(): void } | undefined {
+  if (!chap) return undefined;
+  const folder = mkdtempSync(join(tmpdir(), 'spindle-initiator-'));
+  const path = join(folder, 'secret');
+  writeFileSync(path, chap.password, { mode: 0o600 });
+  return { path, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
 function urlOf({ portal, iqn, lun = 0 }: Login): string {
   return `iscsi://${portal.host}:${portal.port}/${iqn}/${lun}`;
 }
 
-function qemuArguments({ portal, iqn, lun = 0, initiator }: Login, commands: string[], readOnly: boolean): string[] {
+function qemuArguments({ portal, iqn, lun = 0, initiator, chap }: Login, commands: string[], readOnly: boolean, secret?: string): string[] {
   const file = {
     driver: 'iscsi',
     transport: 'tcp',
@@ -88,14 +124,15 @@ function qemuArguments({ portal, iqn, lun = 0, initiator }: Login, commands: str
     target: iqn,
     lun,
     'initiator-name': initiator,
+    ...(chap && { user: chap.user, 'password-secret': 'chap' }),
   };
   const image = `json:${JSON.stringify({ driver: 'raw', file })}`;
-  return [...(readOnly ? ['-r'] : []), ...commands.flatMap((command) => ['-c', command]), image];
+  const object = secret ? ['--object', `secret,id=chap,file=${secret}`] : [];
+  return [...object, ...(readOnly ? ['-r'] : []), ...commands.flatMap((command) => ['-c', command]), image];
 }
 
 async function finished(program: string, args: string[], { timeoutMs = defaultTimeoutMs, chap }: Login): Promise<string> {
-  const secrets = chap ? { LIBISCSI_CHAP_USERNAME: chap.user, LIBISCSI_CHAP_PASSWORD: chap.password } : {};
-  const child = spawnGuarded(program, args, { env: { ...process.env, ...secrets }, stdio: ['pipe', 'pipe'] });
+  const child = spawnGuarded(program, args, { env: environmentOf(chap), stdio: ['pipe', 'pipe'] });
   const output = collect(child);
   const allRead = once(child.process, 'close');
   let timedOut = false;

@@ -10,6 +10,8 @@ export { publishNext, publishStored, type StoredMessage } from './stored-publish
 export {
   AUDIT_INTENT_SUBJECT,
   AUDIT_STREAM,
+  CHECKPOINT_STREAM,
+  CHECKPOINT_SUBJECT,
   DEAD_LETTER_STREAM,
   DEAD_LETTER_SUBJECT,
   EVENTS_STREAM,

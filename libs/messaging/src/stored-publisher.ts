@@ -12,7 +12,7 @@ export interface StoredMessage {
 
 const publish = async (nats: NatsConnection, message: StoredMessage, lastSequence?: number): Promise<number> => {
   const headers = natsHeaders();
-  headers.set('Content-Type', message.subject.startsWith('audit-intent.') ? 'application/json' : 'application/cloudevents+json');
+  headers.set('Content-Type', message.subject.startsWith('audit-') ? 'application/json' : 'application/cloudevents+json');
   if (message.requestId) headers.set('X-Request-Id', message.requestId);
   const expect = lastSequence === undefined ? undefined : { lastSequence };
   const stored = nats

@@ -2,10 +2,13 @@ import { DiscardPolicy, RetentionPolicy, StorageType, nanos, type NatsConnection
 
 export const EVENTS_STREAM = 'SPINDLE_EVENTS';
 export const AUDIT_STREAM = 'SPINDLE_AUDIT';
+export const CHECKPOINT_STREAM = 'SPINDLE_CHECKPOINTS';
 export const DEAD_LETTER_STREAM = 'SPINDLE_DEAD_LETTERS';
 
 export const AUDIT_INTENT_SUBJECT = 'audit-intent';
 export const DEAD_LETTER_SUBJECT = 'dead-letter';
+/** Signed heads of the audit trail, for whoever keeps them elsewhere. */
+export const CHECKPOINT_SUBJECT = 'audit-checkpoint.signed';
 
 const DAY_MS = 86_400_000;
 
@@ -16,6 +19,7 @@ const DAY_MS = 86_400_000;
 export const STREAMS = [
   { name: EVENTS_STREAM, subjects: ['target.*', 'node.*', 'initiator.*'], max_age: nanos(30 * DAY_MS) },
   { name: AUDIT_STREAM, subjects: [`${AUDIT_INTENT_SUBJECT}.>`], max_age: 0 },
+  { name: CHECKPOINT_STREAM, subjects: [CHECKPOINT_SUBJECT], max_age: 0 },
   { name: DEAD_LETTER_STREAM, subjects: [`${DEAD_LETTER_SUBJECT}.>`], max_age: 0 },
 ].map((stream) => ({
   ...stream,

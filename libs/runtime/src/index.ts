@@ -8,4 +8,5 @@ export { readiness, startHealthServer, type Readiness, type ReadinessCheck } fro
 export { newId } from './ids';
 export { createLog, nestLogger, type Logger } from './log';
 export { collectProcessMetrics, counter, durations, gauge, metrics } from './metrics';
+export { openBox, publicKeyText, readPublicKey, sealBox } from './sealed-box';
 export { sleep } from './sleep';

@@ -1,7 +1,8 @@
-import { closeSync, existsSync, openSync, readSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Portal } from '#contracts';
-import { portalOfFolder } from './target-names';
+import { CHAP_FILES, chapFingerprint, type ChapCredentials, type ChapValues } from './chap-credentials';
+import { iqnToken, portalOfFolder } from './target-names';
 import type { Seen, SeenAcl, SeenBackstore, SeenLun, SeenSession, SeenTarget } from './target-state';
 import {
   ACL_ATTRIBUTES,
@@ -58,7 +59,7 @@ const readAtOnce = (path: string): string => {
 };
 
 /** A password alone does nothing (iscsi_target_auth.c, chap_server_open). */
-const CHAP_NAMES = ['userid', 'userid_mutual'];
+const CHAP_NAMES = ['userid', 'userid_mutual'] as const;
 
 /** `alua_tg_pt_gp` of a LUN (target_core_alua.c, core_alua_show_tg_pt_gp_info). */
 export const parseLunPath = (info: string): string | null => {
@@ -70,7 +71,10 @@ export const parseLunPath = (info: string): string | null => {
 
 const lunNumber = (folder: string): number => Number(folder.slice('lun_'.length));
 
-/** Reads the live state of LIO: the only source of truth about it. Reads are short and never wait for targetcli. */
+/**
+ * Reads the live state of LIO: the only source of truth about it. Reads are short and never wait for targetcli. Of changes, it makes the one
+ * that must not go through targetcli.
+ */
 export class ConfigfsTree {
   /** Where a backstore was last found; looked at again each time. */
   private readonly hbas = new Map<string, string>();
@@ -175,6 +179,18 @@ export class ConfigfsTree {
     return hba;
   }
 
+  /**
+   * Writes names and secrets of an ACL straight to the kernel: on their way through targetcli they would stand in its log, its history and
+   * on its output. Each with one write, without a line end, which the kernel would keep. Those that are not set become NULL.
+   */
+  writeChap(iqn: string, initiatorIqn: string, credentials: ChapCredentials): void {
+    const values = credentials.reveal();
+    for (const name of CHAP_FILES)
+      writeFileSync(this.path('iscsi', iqnToken(iqn), 'tpgt_1', 'acls', iqnToken(initiatorIqn), 'auth', name), values[name] || 'NULL', {
+        flag: 'r+',
+      });
+  }
+
   private acl(path: string[], initiatorIqn: string): SeenAcl {
     const luns = this.folders(...path)
       .filter((folder) => /^lun_\d+$/.test(folder))
@@ -186,13 +202,15 @@ export class ConfigfsTree {
           readOnly: this.text(...path, folder, 'write_protect') === '1',
         };
       });
+    const auth = Object.fromEntries(CHAP_FILES.map((name) => [name, this.text(...path, 'auth', name) ?? ''])) as unknown as ChapValues;
     return {
       initiatorIqn,
       attributes: this.values(ACL_ATTRIBUTES, ...path, 'attrib'),
       queueDepth: this.text(...path, 'cmdsn_depth'),
       tag: this.text(...path, 'tag') || null,
       // whatever begins with NULL is no value (iscsi_target_configfs.c, __iscsi_nacl_auth_store)
-      secrets: CHAP_NAMES.filter((name) => !/^(NULL|$)/.test(this.text(...path, 'auth', name) ?? '')),
+      secrets: CHAP_NAMES.filter((name) => !/^(NULL|$)/.test(auth[name])),
+      chap: chapFingerprint(auth),
       luns,
     };
   }

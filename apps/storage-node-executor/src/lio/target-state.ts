@@ -1,4 +1,5 @@
 import type { Portal, TargetWish } from '#contracts';
+import { CannotOpenSecrets, type ChapCredentials } from './chap-credentials';
 import { backstoreName, imagePath, iqnToken, portalToken, unitSerial } from './target-names';
 import type { Values } from './wished-values';
 
@@ -44,6 +45,8 @@ export interface SeenAcl {
   tag: string | null;
   /** Which of CHAP's names, `userid` and `userid_mutual`, are set. */
   secrets: string[];
+  /** Of all that CHAP has, names and passwords: see chap-credentials.ts. */
+  chap: string;
   luns: SeenMappedLun[];
 }
 
@@ -78,6 +81,8 @@ export interface Seen {
 export interface NodeFacts {
   portal: Portal;
   imageRoot: string;
+  /** Opens the secrets of a wish, null where it has none; a node without a key cannot have targets with CHAP. */
+  openChap?: (wish: TargetWish) => ChapCredentials | null;
 }
 
 /** A wish in LIO's words. */
@@ -91,6 +96,8 @@ export interface DesiredTarget {
   file: string;
   sizeBytes: number;
   serial: string;
+  /** Null: the ACL alone admits. */
+  chap: ChapCredentials | null;
 }
 
 /** @throws UnsafeName when a part of the wish cannot be carried by targetcli. */
@@ -104,4 +111,10 @@ export const desiredTarget = (wish: TargetWish, facts: NodeFacts): DesiredTarget
   file: imagePath(facts.imageRoot, wish.disk.image_file),
   sizeBytes: wish.disk.size_bytes,
   serial: unitSerial(wish.disk.disk_id),
+  chap: wish.chap ? credentialsOf(wish, facts) : null,
 });
+
+const credentialsOf = (wish: TargetWish, { openChap }: NodeFacts): ChapCredentials | null => {
+  if (!openChap) throw new CannotOpenSecrets('the node has no key');
+  return openChap(wish);
+};

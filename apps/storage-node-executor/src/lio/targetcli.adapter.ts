@@ -2,6 +2,7 @@ import { Refused, type Portal, type TargetWish } from '#contracts';
 import { crashPoint } from '#runtime';
 import type { NodeLease } from '../node-lease';
 import { planAbsent, planPresent, undoSteps, type PlannedStep, type Step } from '../plan-target';
+import type { ChapCredentials } from './chap-credentials';
 import type { ConfigfsTree } from './configfs';
 import { TargetCLIError } from './targetcli-errors';
 import type { TargetcliLease } from './targetcli-lease';
@@ -153,6 +154,7 @@ export class TargetcliAdapter {
       disk,
       if_idle: false,
       confirmed: false,
+      chap: null,
     });
   }
 
@@ -215,6 +217,8 @@ export class TargetcliAdapter {
         return this.run(step.step, `${tpgPath(step.iqn)}/acls untag ${iqnToken(step.initiatorIqn)}`);
       case 'clear-acl-secrets':
         return this.clearAclSecrets(step.iqn, step.initiatorIqn, step.secrets);
+      case 'set-acl-secrets':
+        return this.setAclSecrets(step.iqn, step.initiatorIqn, step.chap);
       case 'set-acl-attributes':
         return this.run(step.step, `${aclPath(step.iqn, step.initiatorIqn)} set attribute ${assignments(step.attributes)}`);
       case 'map-lun':
@@ -258,6 +262,16 @@ export class TargetcliAdapter {
   private async clearAclSecrets(iqn: string, initiatorIqn: string, secrets: string[]): Promise<void> {
     const options = secrets.flatMap((name) => (name === 'userid' ? ['userid', 'password'] : ['mutual_userid', 'mutual_password']));
     for (const option of options) await this.run('clear-acl-secrets', `${aclPath(iqn, initiatorIqn)} set auth ${option}=`);
+  }
+
+  /** Past targetcli: see `writeChap`. What the kernel says of it has no secret in it: a code and a path. */
+  private async setAclSecrets(iqn: string, initiatorIqn: string, chap: ChapCredentials): Promise<void> {
+    await this.lease.acquire(); // nobody else's targetcli reads half of them
+    try {
+      this.tree.writeChap(iqn, initiatorIqn, chap);
+    } catch (error) {
+      throw new TargetCLIError('rejected', 'set-acl-secrets', (error as NodeJS.ErrnoException).code ?? 'unknown');
+    }
   }
 
   /** Deleting what is gone is done. */

@@ -11,8 +11,8 @@ export interface WishedValues {
 }
 
 /**
- * Closed against every initiator without an ACL. `demo_mode_discovery` is 1 by default, which shows a target's name to anybody;
- * `authentication` is 0 because CHAP secrets do not exist yet: the ACL alone admits. Kept are those that initiators notice.
+ * Closed against every initiator without an ACL. `demo_mode_discovery` is 1 by default, which shows a target's name to anybody. Kept are
+ * those that initiators notice. `authentication` is of a target without CHAP, where the ACL alone admits: see `tpgAttributes`.
  */
 export const TPG_ATTRIBUTES: WishedValues = {
   set: {
@@ -26,11 +26,19 @@ export const TPG_ATTRIBUTES: WishedValues = {
   kept: { default_cmdsn_depth: '64', login_timeout: '15', tpg_enabled_sendtargets: '1', login_keys_workaround: '1' },
 };
 
+/** Without secrets, `authentication` refuses every login: so it is safe to be set first (iscsi_target_nego.c). */
+export const tpgAttributes = (chap: boolean): WishedValues =>
+  chap ? { ...TPG_ATTRIBUTES, set: { ...TPG_ATTRIBUTES.set, authentication: '1' } } : TPG_ATTRIBUTES;
+
 /** What a login may agree on: whether a secret is asked for, and checksums. */
 export const TPG_PARAMETERS: WishedValues = {
   set: {},
   kept: { AuthMethod: 'CHAP,None', HeaderDigest: 'CRC32C,None', DataDigest: 'CRC32C,None' },
 };
+
+/** The kernel takes `None` out by itself when `authentication` is set (iscsi_target_tpg.c, iscsit_ta_authentication). */
+export const tpgParameters = (chap: boolean): WishedValues =>
+  chap ? { ...TPG_PARAMETERS, kept: { ...TPG_PARAMETERS.kept, AuthMethod: 'CHAP' } } : TPG_PARAMETERS;
 
 /**
  * -1 is as the TPG says, else the ACL overrides it (iscsi_target_nodeattrib.c): with 1 our initiator is shut out, with 0 it would

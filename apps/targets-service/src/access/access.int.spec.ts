@@ -17,12 +17,13 @@ describe('access', () => {
   it('every role may do what the table says and nothing else', async () => {
     const roles: Role[] = ['viewer', 'operator', 'admin', 'auditor'];
     const unexpected: string[] = [];
+    const ours = REQUESTS.filter(({ subject }) => subject !== 'auth.login' && !subject.startsWith('audit.'));
     let cells = 0;
     for (const role of roles) {
       const password = `${newId()}-password`;
       await service.ask('users.create', { username: `is-${role}`, password, role });
       const token = (await service.ask('auth.login', { username: `is-${role}`, password }, { token: null })).access_token;
-      for (const { subject } of REQUESTS.filter((contract) => contract.subject !== 'auth.login' && contract.subject !== 'audit.search')) {
+      for (const { subject } of ours) {
         const { code } = await service.ask(subject, { nonsense: true }, { token });
         if ((code === 'FORBIDDEN') === mayDo(role, subject)) unexpected.push(`${role} ${subject} ${code}`);
         cells++;
@@ -30,7 +31,7 @@ describe('access', () => {
     }
 
     expect(unexpected).toEqual([]);
-    expect(cells).toBe(4 * 30);
+    expect(cells).toBe(4 * 31);
   });
 
   it('a name is locked for the source that guesses, not for others, and whether it exists does not show', async () => {

@@ -12,6 +12,11 @@ import { withoutSecrets } from './without-secrets';
 const LONGEST_WAIT_SECONDS = 25;
 const HOUSEKEEPING_MS = 5_000;
 
+interface Presenting<R> {
+  /** What is added to an answer each time that it is given, and never stored with it. */
+  present?: (answer: R, caller: Caller) => Promise<R>;
+}
+
 /** Where every public request enters: who asks, may they, is it well formed; and a refused command goes into the audit trail. */
 export class Door {
   private readonly refusals: AnonymousRefusals;
@@ -33,6 +38,7 @@ export class Door {
     body: unknown,
     context: RequestContext,
     useCase: (input: InputOf<C>, caller: Caller) => Promise<R>,
+    { present = (answer) => Promise.resolve(answer) }: Presenting<R> = {},
   ): Promise<R> {
     let claims: AccessClaims | undefined;
     if (contract.kind === 'command') crashPoint('targets.command-received');
@@ -43,10 +49,10 @@ export class Door {
       const input = parseInput(contract.input, body) as InputOf<C>;
       const caller = this.callerOf(claims, context);
       const sent = contract.kind === 'command' ? context.idempotencyKey : undefined;
-      if (sent === undefined) return await useCase(input, caller);
+      if (sent === undefined) return await present(await useCase(input, caller), caller);
       crashPoint('targets.command-validated');
       const key = commandKey(this.secret, claims.username, sent, contract.subject, input);
-      return await oncePerKey(this.parts, key, caller, (holder) => useCase(input, holder));
+      return await present(await oncePerKey(this.parts, key, caller, (holder) => useCase(input, holder)), caller);
     } catch (error) {
       if (error instanceof Refused) await this.recordRefusal(contract, body, context, claims, error);
       throw error;

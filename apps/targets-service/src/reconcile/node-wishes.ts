@@ -1,5 +1,6 @@
 import type { TargetWish, WishesReply } from '#contracts';
 import { inDatabase } from '#database';
+import { findNode } from '../inventory/node.store';
 import type { Parts } from '../parts';
 import { wishedTargetsOf } from '../targets/target.store';
 import { currentWish } from './target-wish';
@@ -9,7 +10,11 @@ import { currentWish } from './target-wish';
  * gone. A create that failed is neither: its node was clean when it said so.
  */
 export const nodeWishes = async (parts: Parts, nodeId: string, after: string | null, limit: number): Promise<WishesReply> => {
-  const targets = await inDatabase(parts.database, (tx) => wishedTargetsOf(tx, nodeId, after, limit));
-  const wishes: TargetWish[] = targets.map(currentWish);
-  return { wishes, next: targets.length < limit ? null : targets[targets.length - 1]!.id };
+  return inDatabase(parts.database, async (tx) => {
+    const targets = await wishedTargetsOf(tx, nodeId, after, limit);
+    const node = await findNode(tx, nodeId);
+    const wishes: TargetWish[] = [];
+    for (const target of targets) wishes.push(currentWish(target, await parts.chap.forNode(tx, target, node)));
+    return { wishes, next: targets.length < limit ? null : targets[targets.length - 1]!.id };
+  });
 };

@@ -1,6 +1,7 @@
 import { ApplyReply, ERROR_CODES, Refused, errorFacts, type ErrorCode, type LastError, type TargetWish } from '#contracts';
-import { inTransaction } from '#database';
+import { inDatabase, inTransaction } from '#database';
 import { counter, crashPoint } from '#runtime';
+import { findNode } from '../inventory/node.store';
 import type { Parts } from '../parts';
 import { changeTarget } from '../targets/change-target';
 import type { Target } from '../targets/target.entity';
@@ -55,7 +56,9 @@ export const runOperation = async (parts: Parts, target: Target): Promise<void> 
 
 const sendWishes = async (parts: Parts, target: Target): Promise<Result> => {
   let disconnected = target.disconnected ?? 0;
-  for (const wish of wishesOf(target)) {
+  const wishes = await wishesFor(parts, target);
+  if (wishes instanceof Refused) return { certain: false, error: errorOf(wishes.code, 'seal-secrets') };
+  for (const wish of wishes) {
     try {
       const reply = await askNode(parts, target.node_id, 'apply', wish, ApplyReply, {
         requestId: target.operation_request_id,
@@ -76,6 +79,16 @@ const sendWishes = async (parts: Parts, target: Target): Promise<Result> => {
   }
   return { certain: true, on: 'node-done', error: null, disconnected };
 };
+
+/** Refused: its secrets cannot be sealed for the node. Deleting needs none. */
+const wishesFor = (parts: Parts, target: Target): Promise<TargetWish[] | Refused> =>
+  inDatabase(parts.database, async (tx) => {
+    const node = target.operation === 'delete' ? null : await findNode(tx, target.node_id);
+    return wishesOf(target, target.operation === 'delete' ? null : await parts.chap.forNode(tx, target, node));
+  }).catch((error: unknown) => {
+    if (error instanceof Refused && error.code === 'NODE_KEY_MISSING') return error;
+    throw error;
+  });
 
 /**
  * A node that could not delete still has the target, and one that could not repair has it still, adopted or not: only another try

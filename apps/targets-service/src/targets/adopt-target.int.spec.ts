@@ -46,6 +46,7 @@ const orphan = async (machineId?: string, generation = 0) => {
   shown.set(iqn, {
     generation,
     target: {
+      asks_for_secrets: false,
       other_tpgs: [],
       portal_is_ours: true,
       luns: [{ lun: 0, backstore, file: `i-${image_id}`, size_bytes: 4096, serial: image_id, made_as_ours: true }],

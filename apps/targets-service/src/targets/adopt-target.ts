@@ -67,6 +67,7 @@ const recordClaim = async (
     initiator_iqn: claim.initiatorIqn,
     lun: BOOT_LUN,
     read_only: claim.readOnly,
+    chap: 'none' as const,
     confirmed: true,
   };
   return addTarget(tx, newTarget(decided, machine!, image!, node, caller), { ...caller, action: 'nodes.adopt' });

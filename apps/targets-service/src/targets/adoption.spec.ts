@@ -10,7 +10,7 @@ const INITIATOR = `${PREFIX}:m-525400123456`;
 const lun = { lun: 0, backstore: `spindle-${DISK}`, file: 'a.img', size_bytes: 4096, serial: DISK, made_as_ours: true };
 const mapped = { lun: 0, tpg_lun: 0, read_only: false };
 const acl = { initiator_iqn: INITIATOR, luns: [mapped] };
-const whole: InspectedTarget = { other_tpgs: [], portal_is_ours: true, luns: [lun], acls: [acl] };
+const whole: InspectedTarget = { asks_for_secrets: false, other_tpgs: [], portal_is_ours: true, luns: [lun], acls: [acl] };
 
 const claim: Claim = { targetId: TARGET, initiatorIqn: INITIATOR, diskId: DISK, readOnly: false, file: 'a.img', sizeBytes: 4096 };
 const free: Records = {

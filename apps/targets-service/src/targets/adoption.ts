@@ -43,6 +43,7 @@ export const readClaim = (prefix: string, iqn: string, seen: InspectedTarget | n
   if (!iqn.startsWith(`${prefix}:`) || !Id.safeParse(targetId).success)
     return object('Its name is not the prefix of this installation with a UUID.');
   if (!seen) return object('The node shows no target of this name.');
+  if (seen.asks_for_secrets) return object('It asks for CHAP secrets, which no record has.');
   if (seen.other_tpgs.length > 0) return object('It has another TPG beside TPG 1.');
   if (!seen.portal_is_ours) return object('It does not listen where targets of this node do, or not only there.');
 

@@ -1,8 +1,9 @@
 import type { EntityManager } from 'typeorm';
-import { Refused, type Drift, type EventName, type LastError } from '#contracts';
+import { Refused, type ChapMode, type Drift, type EventName, type LastError } from '#contracts';
 import { crashPoint } from '#runtime';
 import { linkKey, type HeldKey } from '../access/idempotency.store';
 import { appendAudit, appendEvent } from '../outbox/outbox';
+import { replaceSecrets } from '../secrets/secret.store';
 import type { Target } from './target.entity';
 import { STAGES, stageOf, transition, type Stage, type Trigger } from './target-lifecycle';
 import { insertTarget, presentTarget, updateTarget } from './target.store';
@@ -21,6 +22,8 @@ interface Change {
   disconnected?: number | null;
   if_idle?: boolean;
   drift?: Drift[] | null;
+  chap?: ChapMode;
+  chap_version?: number;
 }
 
 /**
@@ -50,6 +53,7 @@ export const changeTarget = async (tx: EntityManager, target: Target, on: Trigge
     ...(begins ? { attempts: 0, operation_by: cause.actor, operation_request_id: cause.requestId } : {}),
   });
   await updateTarget(tx, target);
+  if (step.to === 'deleted') await replaceSecrets(tx, target.id, []);
   crashPoint('targets.row-written');
   if (cause.key) await linkKey(tx, cause.key, target.id);
   await announce(tx, step.event, target, before, cause);

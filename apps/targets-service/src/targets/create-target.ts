@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { Refused, type InputOf, type TargetResponse, type CreateTarget } from '#contracts';
+import { Refused, type ChapMode, type CreateTarget, type InputOf, type TargetResponse } from '#contracts';
 import { inTransaction } from '#database';
 import { crashPoint, newId } from '#runtime';
 import type { Caller } from '../access/caller';
@@ -10,6 +10,7 @@ import type { StorageNode } from '../inventory/node.entity';
 import { nodesWithImage } from '../inventory/node.store';
 import { findSession } from '../inventory/session.store';
 import type { Parts } from '../parts';
+import { chooseSecrets, keyOf, modeOf, type Secrets } from '../secrets/chap-secrets';
 import { BOOT_LUN } from './adoption';
 import { addTarget } from './change-target';
 import { newTarget } from './new-target';
@@ -22,16 +23,16 @@ type Input = InputOf<typeof CreateTarget>;
  * Records the wish for a target and has the storage node make it.
  * Resolves with the finished target, ACTIVE or ERROR, or still PENDING after the time that the caller waits.
  * @throws Refused MACHINE_NOT_FOUND, IMAGE_NOT_FOUND, SESSION_NOT_FOUND, SESSION_ENDED, SESSION_OF_OTHER_MACHINE,
- * MACHINE_HAS_TARGET, IMAGE_IN_USE, IMAGE_READ_ONLY, NO_NODE, NODE_CORDONED
+ * MACHINE_HAS_TARGET, IMAGE_IN_USE, IMAGE_READ_ONLY, NO_NODE, NODE_CORDONED, NODE_KEY_MISSING
  */
 export const createTarget = async (parts: Parts, input: Input, caller: Caller): Promise<TargetResponse> => {
-  const target = await inTransaction(parts.database, (tx) => recordWish(tx, parts.settings.ISCSI_TARGET_PREFIX, input, caller));
+  const target = await inTransaction(parts.database, (tx) => recordWish(tx, parts, input, caller));
   crashPoint('targets.committed');
   parts.relay.nudge();
   return parts.operations.runAndWait(target, caller.replyBy);
 };
 
-const recordWish = async (tx: EntityManager, prefix: string, input: Input, caller: Caller): Promise<Target> => {
+const recordWish = async (tx: EntityManager, parts: Parts, input: Input, caller: Caller): Promise<Target> => {
   const machine = await lockMachine(tx, input.machine_id);
   if (!machine) throw new Refused('MACHINE_NOT_FOUND');
   const live = await findLiveTargetOfMachine(tx, machine.id);
@@ -41,18 +42,28 @@ const recordWish = async (tx: EntityManager, prefix: string, input: Input, calle
   const readOnly = await exportMode(tx, image, input.read_only);
   if (input.session_id) await checkSession(tx, input.session_id, machine.id);
   const node = await chooseNode(tx, image, readOnly);
+  const secrets = secretsFor(input, parts.settings.CHAP_DEFAULT);
+  if (secrets) keyOf(node);
   const id = newId();
   const decided = {
     id,
-    iqn: `${prefix}:${id}`,
+    iqn: `${parts.settings.ISCSI_TARGET_PREFIX}:${id}`,
     generation: 1,
     session_id: input.session_id ?? null,
     initiator_iqn: input.initiator_iqn ?? machine.initiator_iqn,
     lun: BOOT_LUN,
     read_only: readOnly,
+    chap: secrets ? modeOf(secrets) : ('none' as const),
     confirmed: false,
   };
-  return addTarget(tx, newTarget(decided, machine, image, node, caller), { ...caller, action: 'targets.create' });
+  const target = await addTarget(tx, newTarget(decided, machine, image, node, caller), { ...caller, action: 'targets.create' });
+  if (secrets) await parts.chap.keep(tx, target, secrets);
+  return target;
+};
+
+const secretsFor = ({ chap }: Input, usual: ChapMode): Secrets | null => {
+  if (chap) return chooseSecrets(chap);
+  return usual === 'none' ? null : chooseSecrets({ mutual: usual === 'mutual' });
 };
 
 /** A writable export excludes every other one of the image; the lock on its row keeps two from being granted at once. */

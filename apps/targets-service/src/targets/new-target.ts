@@ -5,7 +5,7 @@ import type { StorageNode } from '../inventory/node.entity';
 import { Target } from './target.entity';
 
 /** What is decided about a target before its row appears. */
-type Decided = Pick<Target, 'id' | 'iqn' | 'generation' | 'session_id' | 'initiator_iqn' | 'lun' | 'read_only' | 'confirmed'>;
+type Decided = Pick<Target, 'id' | 'iqn' | 'generation' | 'session_id' | 'initiator_iqn' | 'lun' | 'read_only' | 'chap' | 'confirmed'>;
 
 /** The row of a target as its first transition leaves it. */
 export const newTarget = (decided: Decided, machine: Machine, image: Image, node: StorageNode, caller: Caller): Target => {
@@ -16,6 +16,7 @@ export const newTarget = (decided: Decided, machine: Machine, image: Image, node
     operation: 'create',
     machine_id: machine.id,
     image_id: image.id,
+    chap_version: decided.chap === 'none' ? 0 : 1,
     node_id: node.id,
     portal_address: node.portal_address,
     portal_port: node.portal_port,

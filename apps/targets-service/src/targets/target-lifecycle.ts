@@ -7,6 +7,7 @@ export type Trigger =
   | 'create-requested'
   | 'delete-requested'
   | 'restart-requested'
+  | 'rotate-requested'
   | 'node-done'
   | 'node-failed'
   | 'node-refused'
@@ -36,7 +37,8 @@ export const STAGES: Record<Exclude<Stage, 'none'>, { status: TargetStatus; oper
 /**
  * Every change of state there is. A delete may overtake what runs, since a node that is away would otherwise hold a machine
  * for ever; a delete that the node cannot do is tried again, so it has no way to fail. `node-refused`: the initiator was
- * logged in and the command said `if_idle`. A repair that the node cannot do is tried again, like a delete.
+ * logged in and the command said `if_idle`. A repair that the node cannot do is tried again, like a delete. New
+ * secrets are a repair with a wish of its own.
  */
 export const TRANSITIONS: readonly Transition[] = [
   { from: 'none', on: 'create-requested', to: 'creating', event: 'target.requested', wishes: 1 },
@@ -45,6 +47,7 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: 'creating', on: 'delete-requested', to: 'deleting', event: 'target.requested', wishes: 1 },
   { from: 'active', on: 'delete-requested', to: 'deleting', event: 'target.requested', wishes: 1 },
   { from: 'active', on: 'restart-requested', to: 'restarting', event: 'target.requested', wishes: 2 },
+  { from: 'active', on: 'rotate-requested', to: 'repairing', event: 'target.requested', wishes: 1 },
   { from: 'failed', on: 'delete-requested', to: 'deleting', event: 'target.requested', wishes: 1 },
   { from: 'failed', on: 'restart-requested', to: 'restarting', event: 'target.requested', wishes: 2 },
   { from: 'restarting', on: 'node-done', to: 'active', event: 'target.restarted', wishes: 0 },

@@ -16,13 +16,14 @@ export const targetStatus = async (
   { id }: InputOf<typeof GetTargetStatus>,
   caller: Caller,
 ): Promise<TargetStatusResponse> => {
-  const { target, node } = await inDatabase(parts.database, async (tx) => {
+  const { target, wish } = await inDatabase(parts.database, async (tx) => {
     const found = await findTarget(tx, id);
-    return { target: found, node: found && (await findNode(tx, found.node_id)) };
+    if (!found) throw new Refused('TARGET_NOT_FOUND');
+    const node = await findNode(tx, found.node_id);
+    if (!node || node.status === 'offline') throw new Refused('NODE_OFFLINE');
+    return { target: found, wish: currentWish(found, await parts.chap.forNode(tx, found, node)) };
   });
-  if (!target) throw new Refused('TARGET_NOT_FOUND');
-  if (!node || node.status === 'offline') throw new Refused('NODE_OFFLINE');
-  const reply = await askNode(parts, target.node_id, 'status', { wish: currentWish(target) }, NodeStatusReply, {
+  const reply = await askNode(parts, target.node_id, 'status', { wish }, NodeStatusReply, {
     requestId: caller.requestId,
     timeoutMs: parts.settings.NODE_REQUEST_TIMEOUT_MS,
   });

@@ -1,5 +1,5 @@
 import { Column, Entity, PrimaryColumn } from 'typeorm';
-import type { Drift, LastError, TargetOperation, TargetStatus } from '#contracts';
+import type { ChapMode, Drift, LastError, TargetOperation, TargetStatus } from '#contracts';
 
 /** One row a target ever made; a deleted one stays. Columns are named as on the wire, so that no mapper stands between. */
 @Entity({ schema: 'targets', name: 'targets' })
@@ -20,6 +20,9 @@ export class Target {
   @Column('integer') portal_port: number;
   @Column('integer') lun: number;
   @Column('boolean') read_only: boolean;
+  @Column('text') chap: ChapMode;
+  /** Counts changes of its secrets. */
+  @Column('integer') chap_version: number;
   /** Backstore and unit serial; today the image's id, later a clone's. */
   @Column('uuid') disk_id: string;
   @Column('text') image_file: string;

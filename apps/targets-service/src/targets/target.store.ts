@@ -125,6 +125,7 @@ export const presentTarget = (target: Target): TargetResponse => ({
   portal: { address: target.portal_address, port: target.portal_port },
   lun: target.lun,
   read_only: target.read_only,
+  chap: target.chap,
   created_by: target.created_by,
   created_at: target.created_at.toISOString(),
   updated_at: target.updated_at.toISOString(),

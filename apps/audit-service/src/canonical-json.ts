@@ -1,0 +1,16 @@
+/**
+ * RFC 8785: one text for one value. ECMAScript's own numbers and strings are what the RFC asks for (sections 3.2.2.2 and 3.2.2.3), and
+ * its default order of strings, by UTF-16 code units, is that of the keys (section 3.2.3).
+ * @throws TypeError for what JSON does not have: NaN, infinities, undefined, functions
+ */
+export const canonicalJson = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
+  if (typeof value === 'object' && value !== null) {
+    const members = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+    return `{${members.map(([key, member]) => `${JSON.stringify(key)}:${canonicalJson(member)}`).join(',')}}`;
+  }
+  if (typeof value === 'number' && !Number.isFinite(value)) throw new TypeError(`${value} is not JSON`);
+  const text = JSON.stringify(value) as string | undefined;
+  if (text === undefined) throw new TypeError(`${typeof value} is not JSON`);
+  return text;
+};

@@ -1,0 +1,46 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { connectDatabase, inTransaction } from '#database';
+import { createLog } from '#runtime';
+import { AuditEntryRow } from './audit-entry.entity';
+import { SCHEMA } from './data-source';
+import { dropEntries, NotDropped, startOfMonth } from './drop-entries';
+import { verifyFile, type ExportFiles } from './verify-file';
+
+/** A large trail takes its time; nobody else may write meanwhile. */
+const DROP_TIMEOUT = '10min';
+
+/**
+ * What `npm run audit -- drop` does: looks that the export is good, then drops what it covers.
+ * @param ownerUrl of the role that owns the trail
+ * @throws NotDropped
+ */
+export const runDrop = async (ownerUrl: string, before: string, files: ExportFiles, actor: string, now = new Date()): Promise<number> => {
+  startOfMonth(before, now);
+  const { fault, provenTo } = await verifyFile(files);
+  if (fault) throw new NotDropped(`the export is not good, line ${fault.line}: ${fault.what}`);
+  const exportSha256 = await sha256Of(files.export);
+  const log = createLog('audit drop', 'warn');
+  const database = await connectDatabase({
+    url: ownerUrl,
+    schema: SCHEMA,
+    poolSize: 2,
+    entities: [AuditEntryRow],
+    log,
+    application: 'audit drop',
+  });
+  try {
+    return await inTransaction(database, async (tx) => {
+      await tx.query(`SET LOCAL statement_timeout = '${DROP_TIMEOUT}'`);
+      return dropEntries(tx, { before, exportedTo: provenTo, exportSha256, actor }, now);
+    });
+  } finally {
+    await database.destroy();
+  }
+};
+
+const sha256Of = async (file: string): Promise<string> => {
+  const hash = createHash('sha256');
+  for await (const part of createReadStream(file)) hash.update(part as Buffer);
+  return hash.digest('hex');
+};
