@@ -1,6 +1,7 @@
 #!/bin/sh
-# Makes what docker-compose.yml needs and nobody should choose: passwords in .env, the key pair that signs access tokens, the key
-# that signs the audit trail, the one that encrypts CHAP secrets and the first admin's password in secrets/. Keeps whatever is there already. Run it once, in the folder of docker-compose.yml.
+# Makes what docker-compose.yml needs and nobody should choose: passwords in .env; in secrets/ the key pair that signs access tokens, the key that signs
+# the audit trail, the one that encrypts CHAP secrets, the first admin's password, keys for NATS (bus/) and nats.conf. Keeps whatever is there
+# already. Run it once, in the folder of docker-compose.yml, after npm ci.
 set -eu
 umask 077
 cd "$(dirname "$0")/.."
@@ -8,8 +9,7 @@ cd "$(dirname "$0")/.."
 word() { od -An -N24 -tx1 /dev/urandom | tr -d ' \n'; }
 
 touch .env
-for name in POSTGRES_PASSWORD TARGETS_OWNER_PASSWORD TARGETS_APP_PASSWORD AUDIT_OWNER_PASSWORD AUDIT_APP_PASSWORD \
-  NATS_GATEWAY_PASSWORD NATS_TARGETS_PASSWORD NATS_AUDIT_PASSWORD NATS_NODE_PASSWORD NATS_CLIENT_PASSWORD NATS_ADMIN_PASSWORD; do
+for name in POSTGRES_PASSWORD TARGETS_OWNER_PASSWORD TARGETS_APP_PASSWORD AUDIT_OWNER_PASSWORD AUDIT_APP_PASSWORD; do
   grep -q "^$name=" .env || echo "$name=$(word)" >>.env
 done
 
@@ -22,7 +22,9 @@ fi
 [ -e secrets/secrets-keys ] || echo "first:$(openssl rand -base64 32)" >secrets/secrets-keys
 [ -e secrets/admin-password ] || word >secrets/admin-password
 
+npm run --silent bus -- --node node-1 --client orchestrator
+
 # The services run as another user than you: compose hands each its files alone, and on this host the folder keeps others out.
-chmod 0700 secrets
-chmod 0444 secrets/*
+chmod 0700 secrets secrets/bus
+find secrets -type f -exec chmod 0444 {} +
 echo "Passwords are in .env, the admin's first one in secrets/admin-password. Keep both out of version control and in your backup."

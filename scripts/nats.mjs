@@ -45,9 +45,7 @@ if (verb === 'listen') {
 } else {
   const h = headers();
   if (subject !== 'auth.login' && !subject.startsWith('$') && !values.anonymous) h.set('Authorization', `Bearer ${await token()}`);
-  const answer = await bus
-    .request(subject, json, { timeout: 30_000, headers: h })
-    .catch((error) => fail(error.code === '503' ? `nobody serves ${subject}` : error.message));
+  const answer = await bus.request(subject, json, { timeout: 30_000, headers: h }).catch((error) => fail(whyNot(error)));
   const refused = answer.headers?.get('Nats-Service-Error-Code');
   console.log(pretty(answer.string()));
   await bus.close();
@@ -71,4 +69,10 @@ function pretty(text) {
 function fail(text) {
   console.error(text);
   process.exit(2);
+}
+
+/** An orchestrator's login may say what is served to it, and nothing else. */
+function whyNot({ code, message }) {
+  if (code === '503') return `nobody serves ${subject}`;
+  return code === 'PERMISSIONS_VIOLATION' ? `this login may not say ${subject}: there is no such request` : message;
 }

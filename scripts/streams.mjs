@@ -2,13 +2,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { connect, headers } from 'nats';
+import { connect, headers, nkeyAuthenticator } from 'nats';
 import pg from 'pg';
 
 const usage = `npm run streams -- dead-letters               list what no consumer could handle
 npm run streams -- replay SEQUENCE …          publish dead letters again where they came from, and take them off the list
 npm run streams -- republish --since TIME     publish all events and audit intents since TIME again (RFC 3339)
-  --data-dir DIR   where endpoints.json is (.spindle); or NATS_URL, NATS_USER, NATS_PASSWORD and DATABASE_URL`;
+  --data-dir DIR   where endpoints.json is (.spindle); or NATS_URL, NATS_NKEY_SEED_FILE (of the admin) and DATABASE_URL`;
 
 const STREAM = 'SPINDLE_DEAD_LETTERS';
 const PREFIX = /^dead-letter\.[^.]+\./;
@@ -26,20 +26,23 @@ else if (verb === 'republish' && !Number.isNaN(Date.parse(values.since ?? ''))) 
 else fail(usage);
 
 function readPlaces() {
-  const { NATS_URL, NATS_USER, NATS_PASSWORD, DATABASE_URL } = process.env;
-  if (NATS_URL) return { servers: NATS_URL, user: NATS_USER, pass: NATS_PASSWORD, database: DATABASE_URL };
+  const { NATS_URL, NATS_NKEY_SEED_FILE, NATS_USER, NATS_PASSWORD, DATABASE_URL } = process.env;
+  if (NATS_URL) return { servers: NATS_URL, seedFile: NATS_NKEY_SEED_FILE, user: NATS_USER, pass: NATS_PASSWORD, database: DATABASE_URL };
   const file = join(values['data-dir'], 'endpoints.json');
   try {
     const found = JSON.parse(readFileSync(file, 'utf8'));
-    return { servers: found.nats_url, user: found.nats_user, pass: found.nats_password, database: found.database_url };
+    return { servers: found.nats_url, seedFile: join(values['data-dir'], 'secrets/bus/admin.seed'), database: found.database_url };
   } catch {
     return fail(`cannot read ${file}, and NATS_URL is not set`);
   }
 }
 
 async function withNats(work) {
-  const { servers, user, pass } = places;
-  const bus = await connect({ servers, user, pass, timeout: 3000 }).catch((error) => fail(`cannot connect to NATS: ${error.message}`));
+  const { servers, seedFile, user, pass } = places;
+  const proof = seedFile ? { authenticator: nkeyAuthenticator(Buffer.from(readFileSync(seedFile, 'utf8').trim())) } : { user, pass };
+  const bus = await connect({ servers, ...proof, inboxPrefix: '_INBOX_admin', timeout: 3000 }).catch((error) =>
+    fail(`cannot connect to NATS: ${error.message}`),
+  );
   await work(bus, await bus.jetstreamManager());
   await bus.close();
 }

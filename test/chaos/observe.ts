@@ -127,12 +127,12 @@ export const observe = async (
 
 /** The place that the next event will have. */
 export const streamEnd = async (spindle: SpindleForTests): Promise<number> => {
-  const manager = await spindle.bus.jetstreamManager();
+  const manager = await spindle.adminBus.jetstreamManager();
   return (await manager.streams.info(EVENTS_STREAM)).state.last_seq + 1;
 };
 
 const observeStream = async (spindle: SpindleForTests, start: number, targets: Set<string>): Promise<Facts['stream']> => {
-  const manager = await spindle.bus.jetstreamManager();
+  const manager = await spindle.adminBus.jetstreamManager();
   const { first_seq, last_seq } = (await manager.streams.info(EVENTS_STREAM)).state;
   const found: Facts['stream'] = [];
   for (let seq = Math.max(start, first_seq); seq <= last_seq; seq++) {

@@ -136,9 +136,9 @@ const repeat = (what: string, subject: string): Fault => ({
     echoed.set(MARK, 'again');
     const echo = async (data: Uint8Array, to: string) => {
       await sleep(prng.int(0, 4_000));
-      spindle.bus.publish(to, data, { headers: echoed });
+      spindle.adminBus.publish(to, data, { headers: echoed });
     };
-    const tap = spindle.bus.subscribe(subject, {
+    const tap = spindle.adminBus.subscribe(subject, {
       callback: (_, message) => {
         if (message.headers?.has(MARK)) return;
         for (let left = prng.int(1, 3); left > 0; left--) sent.push(echo(message.data, message.subject));

@@ -22,7 +22,7 @@ const streams = async (...args: string[]) => {
 const entries = async () => (await spindle.http<Page<AuditEntry>>('GET', 'audit?limit=200')).body;
 
 it('what cannot be handled is set aside, listed, and can be sent again, while the rest goes on', async () => {
-  await spindle.bus.jetstream().publish('audit-intent.poison', 'this is no JSON');
+  await spindle.adminBus.jetstream().publish('audit-intent.poison', 'this is no JSON');
   const { id } = await spindle.machine();
 
   await eventually(entries, ({ items }) => items.some(({ resource }) => resource.id === id));
@@ -42,7 +42,7 @@ it('what cannot be handled is set aside, listed, and can be sent again, while th
 }, 60_000);
 
 it('a store that is wiped, or published to again from any point, changes nothing in the audit trail but what was missing', async () => {
-  const manager = await spindle.bus.jetstreamManager();
+  const manager = await spindle.adminBus.jetstreamManager();
   await spindle.services['audit-service'].stop();
   const made = [await spindle.machine(), await spindle.machine()];
   await eventually(

@@ -22,7 +22,7 @@ const create = async (image_id: string) =>
   (await spindle.http<TargetResponse>('POST', 'targets', { machine_id: (await spindle.machine()).id, image_id }, prefer)).body;
 
 beforeAll(async () => {
-  spindle = await startSpindleForTests('two-nodes', { NODE_SILENCE_MS: '4000' });
+  spindle = await startSpindleForTests('two-nodes', { NODE_SILENCE_MS: '4000' }, ['lab-2']);
   const { endpoints } = spindle;
   const dataDir = join(endpoints.image_root, '..');
   images2 = join(dataDir, 'images-2');
@@ -31,7 +31,8 @@ beforeAll(async () => {
     imageRootHostDir: images2,
     projectRoot: projectRoot(),
     natsPort: spindle.nats.port,
-    executorEnv: { NODE_ID: 'lab-2', NATS_USER: endpoints.nats_user, NATS_PASSWORD: endpoints.nats_password },
+    natsSeedFile: spindle.credentials.bus.seedFile('node-lab-2'),
+    executorEnv: { NODE_ID: 'lab-2' },
     log: () => undefined,
   });
   await second.startExecutor();

@@ -1,7 +1,7 @@
-import { appendFileSync, closeSync, ftruncateSync, mkdirSync, openSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
+import { appendFileSync, closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { Client } from 'pg';
-import { connect, headers as natsHeaders, type NatsConnection } from 'nats';
+import { connect, headers as natsHeaders, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { projectRoot } from '#embedded';
 import { startSpindle, type Spindle } from '../../apps/all-in-one/src/start-spindle';
 
@@ -23,7 +23,10 @@ export interface SpindleForTests extends Spindle {
   admin: string;
   http: <T = Record<string, unknown>>(method: string, path: string, body?: unknown, options?: Options) => Promise<Answer<T>>;
   ask: <T = Record<string, unknown>>(subject: string, body: unknown, options?: Options) => Promise<Answer<T>>;
+  /** As an orchestrator. */
   bus: NatsConnection;
+  /** As somebody who mends things: sees and may everything. */
+  adminBus: NatsConnection;
   sql: <T>(query: string, values?: unknown[]) => Promise<T[]>;
   tokenOf: (role: string) => Promise<string>;
   makeImage: (name: string, bytes?: number) => void;
@@ -37,15 +40,26 @@ export interface SpindleForTests extends Spindle {
 let names = 0;
 const fresh = (): string => `t${process.pid}-${++names}`;
 
-export const startSpindleForTests = async (name: string, settings: Record<string, string> = {}): Promise<SpindleForTests> => {
+export const startSpindleForTests = async (
+  name: string,
+  settings: Record<string, string> = {},
+  moreNodes: string[] = [],
+): Promise<SpindleForTests> => {
   const dataDir = join(projectRoot(), '.spindle/tests', `${name}-${process.pid}`);
   rmSync(dataDir, { recursive: true, force: true });
   mkdirSync(dataDir, { recursive: true });
   const say = (line: string) => appendFileSync(join(dataDir, 'harness.log'), `${line}\n`);
-  const spindle = await startSpindle({ dataDir, usualPorts: false, settings, durable: false, say });
+  const spindle = await startSpindle({ dataDir, usualPorts: false, settings, moreNodes, durable: false, say });
   const { endpoints } = spindle;
   const login = { user: endpoints.nats_user, pass: endpoints.nats_password };
   const bus = await connect({ servers: endpoints.nats_url, ...login, maxReconnectAttempts: -1, reconnectTimeWait: 200 });
+  const adminBus = await connect({
+    servers: endpoints.nats_url,
+    authenticator: nkeyAuthenticator(Buffer.from(readFileSync(spindle.credentials.bus.seedFile('admin'), 'utf8').trim())),
+    inboxPrefix: '_INBOX_admin',
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: 200,
+  });
   let admin = '';
 
   const http: SpindleForTests['http'] = async <T>(method: string, path: string, body?: unknown, options: Options = {}) => {
@@ -104,6 +118,7 @@ export const startSpindleForTests = async (name: string, settings: Record<string
     http,
     ask,
     bus,
+    adminBus,
     sql,
     makeImage,
     tokenOf: async (role: string) => {
@@ -126,6 +141,7 @@ export const startSpindleForTests = async (name: string, settings: Record<string
     kernelTree: async () => (await spindle.lab.exec(TREE_SCRIPT)).stdout,
     end: async () => {
       await bus.close();
+      await adminBus.close();
       await spindle.stop();
     },
   };

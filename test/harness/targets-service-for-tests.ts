@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -15,7 +16,7 @@ import {
   type RunningNats,
   type RunningPostgres,
 } from '#embedded';
-import { createLog, loadSettings, newId, type Service } from '#runtime';
+import { createLog, loadSettings, newId, publicKeyText, type Service } from '#runtime';
 import { keepCredentials } from '../../apps/all-in-one/src/credentials';
 import { Settings } from '../../apps/targets-service/src/config';
 import { ENTITIES, SCHEMA } from '../../apps/targets-service/src/data-source';
@@ -51,13 +52,14 @@ export class TargetsServiceForTests {
   admin: string;
   private service: Service;
   private readonly instance = newId();
+  private readonly nodeKey = publicKeyText(generateKeyPairSync('x25519').publicKey);
 
-  async start(): Promise<void> {
+  async start(more: Record<string, string> = {}): Promise<void> {
     this.postgres = await startPostgres({ dataDir: join(this.dir, 'postgres'), durable: false, log: quiet });
     this.nats = await this.startBus();
     // The roles are the cluster's: each call gives them new passwords, which the last one's are good for everywhere.
     for (const database of ['other', 'fresh', 'spindle']) this.urls = await provisionDatabase(this.postgres.superuserUrl, database);
-    this.service = await startTargetsService(await this.settings());
+    this.service = await startTargetsService(await this.settings(more));
     this.bus = await connect({ servers: this.nats.url, ...this.login, maxReconnectAttempts: -1, reconnectTimeWait: 100 });
     this.sql = await this.client();
     const { adminPassword: password } = this.credentials;
@@ -132,6 +134,7 @@ export class TargetsServiceForTests {
       drifted: [],
       drift_known: true,
       drift_policy: 'repair',
+      sealing_key: this.nodeKey,
       name: node_id,
       status: 'online',
       message: null,

@@ -1,5 +1,10 @@
 import type { Proof } from './proof';
 import { proveAudit } from './prove-audit';
+import { proveCanary } from './prove-canary';
+import { proveFailClosed } from './prove-fail-closed';
+import { proveMatrix } from './prove-matrix';
+import { proveParser } from './prove-parser';
+import { proveUnits } from './prove-units';
 
 /** In the order of the report. */
-export const PROOFS: Proof[] = [proveAudit];
+export const PROOFS: Proof[] = [proveAudit, proveFailClosed, proveMatrix, proveParser, proveCanary, proveUnits];

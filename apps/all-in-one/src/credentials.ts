@@ -1,10 +1,14 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { openBusFolder, type BusFolder } from '#embedded';
 
 export interface Credentials {
   adminPassword: string;
   adminPasswordFile: string;
+  /** Everybody's keys and passwords on NATS. */
+  bus: BusFolder;
+  /** Of an orchestrator. */
   natsUser: string;
   natsPassword: string;
   privateKeyFile: string;
@@ -13,10 +17,13 @@ export interface Credentials {
   secretsKeyFile: string;
 }
 
+const ORCHESTRATOR = 'orchestrator';
+
 /** Made at random at the first start and kept in files that only we can read: there are no default secrets. */
-export const keepCredentials = (dataDir: string): Credentials => {
+export const keepCredentials = (dataDir: string, nodes: string[] = []): Credentials => {
   const folder = join(dataDir, 'secrets');
   mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const bus = openBusFolder(join(folder, 'bus'), { nodes, clients: [ORCHESTRATOR] });
   const privateKeyFile = join(folder, 'token-key.pem');
   const publicKeyFile = join(folder, 'token-key.pub.pem');
   if (!existsSync(publicKeyFile)) {
@@ -35,8 +42,9 @@ export const keepCredentials = (dataDir: string): Credentials => {
   return {
     adminPassword: keepText(adminPasswordFile),
     adminPasswordFile,
-    natsUser: 'spindle',
-    natsPassword: keepText(join(folder, 'nats-password')),
+    bus,
+    natsUser: ORCHESTRATOR,
+    natsPassword: bus.password(ORCHESTRATOR),
     privateKeyFile,
     publicKeyFile,
     auditKeyFile,

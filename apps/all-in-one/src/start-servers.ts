@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { nodeUser } from '#contracts';
 import { projectRoot, startNats, startPostgres, startStorageLab, type RunningNats, type RunningPostgres, type StorageLab } from '#embedded';
 import { startOnPort } from './choose-port';
 import type { Credentials } from './credentials';
@@ -67,8 +68,7 @@ export class Servers {
   }
 
   private startBus(port: number): Promise<RunningNats> {
-    const { natsUser: user, natsPassword: password } = this.credentials;
-    return startNats({ dataDir: join(this.options.dataDir, 'nats'), port, user, password, log: this.options.say });
+    return startNats({ dataDir: join(this.options.dataDir, 'nats'), port, who: this.credentials.bus, log: this.options.say });
   }
 
   private startNode(portalPort: number): Promise<StorageLab> {
@@ -79,10 +79,9 @@ export class Servers {
       projectRoot: projectRoot(),
       natsPort: this.nats.port,
       portalPort,
+      natsSeedFile: this.credentials.bus.seedFile(nodeUser(NODE_ID)),
       executorEnv: {
         NODE_ID,
-        NATS_USER: this.credentials.natsUser,
-        NATS_PASSWORD: this.credentials.natsPassword,
         LOG_LEVEL: logLevel,
         ...settings,
       },

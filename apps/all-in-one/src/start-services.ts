@@ -8,6 +8,8 @@ import type { Servers } from './start-servers';
 
 export type ServiceName = 'targets-service' | 'audit-service' | 'gateway';
 
+const BUS_USER: Record<ServiceName, string> = { 'targets-service': 'targets', 'audit-service': 'audit', gateway: 'gateway' };
+
 export interface RunningService {
   process: ServiceProcess;
   url: string;
@@ -53,8 +55,6 @@ export const startServices = async (
   const own = await settingsOf(servers, credentials, options.dataDir);
   const common = {
     NATS_URL: servers.nats.url,
-    NATS_USER: credentials.natsUser,
-    NATS_PASSWORD: credentials.natsPassword,
     AUTH_PUBLIC_KEY_FILE: credentials.publicKeyFile,
     LOG_LEVEL: options.logLevel ?? 'info',
     ...options.settings,
@@ -65,7 +65,7 @@ export const startServices = async (
       const process = serviceProcess({
         name,
         entry: join(projectRoot(), `dist/apps/${name}/src/main.js`),
-        env: { ...common, ...own[name], [portSetting]: String(port) },
+        env: { ...common, ...own[name], NATS_NKEY_SEED_FILE: credentials.bus.seedFile(BUS_USER[name]), [portSetting]: String(port) },
         logFile: join(logs, `${name}.log`),
         readyUrl: `${url}/readyz`,
       });

@@ -16,6 +16,8 @@ export interface SpindleOptions {
   logLevel?: string;
   /** Added to the settings of every service, and of the executor. */
   settings?: Record<string, string>;
+  /** NODE_IDs of further storage nodes that may connect. */
+  moreNodes?: string[];
   /** False for tests: Postgres does not wait for the disk. */
   durable?: boolean;
   say: (line: string) => void;
@@ -59,7 +61,7 @@ export interface Spindle {
  */
 export const startSpindle = async (options: SpindleOptions): Promise<Spindle> => {
   await mustBeFree(options);
-  const credentials = keepCredentials(options.dataDir);
+  const credentials = keepCredentials(options.dataDir, [NODE_ID, ...(options.moreNodes ?? [])]);
   const servers = new Servers(options, credentials);
   const processes: ServiceProcess[] = [];
   const stop = async () => {

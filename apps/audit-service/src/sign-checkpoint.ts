@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto';
 import type { EntityManager } from 'typeorm';
 import { inTransaction } from '#database';
-import { CHECKPOINT_SUBJECT, publishStored, type Bus } from '#messaging';
+import { CHECKPOINT_STREAM, CHECKPOINT_SUBJECT, ensureStreams, publishStored, type Bus } from '#messaging';
 import { counter, crashPoint, gauge } from '#runtime';
 import { openCheckpoint, signCheckpoint, type Signer } from './checkpoint-note';
 import type { CheckpointFile } from './checkpoint-file';
@@ -77,6 +77,8 @@ export class CheckpointWriter {
     crashPoint('audit.checkpoint-signed');
     sizeGauge.set(head.size);
     if (this.file && outside !== head.note) this.file.append(head.note);
+    // each time: where streams are in another account, nobody says that one is missing
+    await ensureStreams(this.bus.nats, [CHECKPOINT_STREAM]);
     await publishStored(this.bus.nats, { subject: CHECKPOINT_SUBJECT, id: `checkpoint-${head.size}`, body: head.note });
     this.passedOn = head.size;
     crashPoint('audit.checkpoint-witnessed');

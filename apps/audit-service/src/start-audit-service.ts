@@ -45,7 +45,7 @@ export const startAuditService = async (settings: Settings): Promise<Service> =>
   const connection = await connectTrail(settings, log);
   database = connection;
   lastSeqGauge.set(await inDatabase(connection, lastSeq));
-  const nats = await connectBus('audit-service', settings, log);
+  const nats = await connectBus('audit-service', settings, log, 'audit');
   bus = nats;
 
   const parts = new Parts(connection, publicKey, signer, new AnonymousRefusals(settings.AUDIT_ANONYMOUS_PER_MINUTE), log);

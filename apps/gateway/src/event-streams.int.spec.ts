@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { JwtService } from '@nestjs/jwt';
 import { EXAMPLE_EVENT } from '#contracts';
 import { startNats, type RunningNats } from '#embedded';
-import { connectBus, publishStored, type Bus } from '#messaging';
+import { connectBus, ensureStreams, publishStored, type Bus } from '#messaging';
 import { createLog, loadSettings, newId, signAccessToken, sleep } from '#runtime';
 import { AccessKey } from './auth.guard';
 import { Settings } from './config';
@@ -28,6 +28,7 @@ beforeEach(async () => {
   nats = await startNats({ dataDir: folder, ...credentials, log: () => undefined });
   const natsSettings = { NATS_URL: nats.url, NATS_USER: credentials.user, NATS_PASSWORD: credentials.password };
   bus = await connectBus('test', natsSettings, log);
+  await ensureStreams(bus.nats);
   const settings = loadSettings(Settings, { AUTH_PUBLIC_KEY_FILE: 'unused', MAX_EVENT_STREAMS: '2', ...natsSettings });
   const key = new AccessKey(keys.publicKey.export({ type: 'spki', format: 'pem' }).toString());
   app = await createGateway(settings, key, log);

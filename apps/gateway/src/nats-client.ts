@@ -1,5 +1,5 @@
 import type { Request, Response } from 'express';
-import { Refused, type RequestContract } from '#contracts';
+import { Refused, pingSubject, type RequestContract } from '#contracts';
 import { ask, connectBus, preferredWaitSeconds, type Bus } from '#messaging';
 import { crashPoint, type Logger } from '#runtime';
 import type { Settings } from './config';
@@ -25,7 +25,7 @@ export class NatsClient {
 
   /** Does not wait: HTTP must answer, and say what is missing, while NATS is away. */
   connect(): void {
-    connectBus('gateway', this.settings, this.log).then(
+    connectBus('gateway', this.settings, this.log, 'gateway').then(
       (bus) => (this.connected = bus),
       (err: unknown) => this.log.error({ err }, 'NATS refuses the gateway'),
     );
@@ -64,6 +64,7 @@ export class NatsClient {
         idempotencyKey: request.get('idempotency-key'),
       },
       timeoutMs: this.timeoutMs(preferWaitSeconds),
+      ping: pingSubject(contract.subject),
     });
   }
 

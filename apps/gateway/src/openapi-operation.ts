@@ -1,7 +1,7 @@
 import { MAX_BODY_BYTES, PERMISSIONS, errorsOf, exampleOf, type Action, type ErrorCode, type RequestContract } from '#contracts';
 import { problemResponses, successResponses } from './openapi-responses';
 import { bodyName, inputFields, operationId, refTo } from './openapi-schemas';
-import { routeFields } from './route-fields';
+import { fieldsOf, routeFields } from './route-fields';
 
 const REQUEST_ID = {
   name: 'X-Request-Id',
@@ -36,7 +36,13 @@ const parameters = (contract: RequestContract): object[] => {
   const schemas = inputFields(contract);
   const parameter = (name: string, where: 'path' | 'query') => {
     const { description, ...schema } = schemas[name]!;
-    return { name, in: where, required: where === 'path', ...(description ? { description } : {}), schema };
+    return {
+      name,
+      in: where,
+      required: where === 'path' || !fieldsOf(contract.input)[name]!.safeParse(undefined).success,
+      ...(description ? { description } : {}),
+      schema,
+    };
   };
   return [
     ...path.map((name) => parameter(name, 'path')),

@@ -37,7 +37,10 @@ export const Settings = z.object({
     .describe('How long a burst keeps the lock while another targetcli waits for it, milliseconds.'),
   ISCSI_TARGET_PREFIX: setting
     .text('iqn.2025-01.io.spindle')
-    .refine((value) => passes(() => iqnToken(`${value}:x`)), 'must be iqn.YYYY-MM.reversed.domain in lower case')
+    .refine(
+      (value) => passes(() => iqnToken(`${value}:00000000-0000-0000-0000-000000000000`)),
+      'must be iqn.YYYY-MM.reversed.domain in lower case',
+    )
     .describe('First part of the names of targets.'),
   ISCSI_PORTAL_ADDRESS: address('0.0.0.0').describe('IP address that targets listen on.'),
   ISCSI_PORTAL_PORT: setting.port(3260).describe('TCP port that targets listen on.'),

@@ -1,5 +1,6 @@
 import 'reflect-metadata';
 import { NestFactory } from '@nestjs/core';
+import { nodeUser } from '#contracts';
 import { NatsServerStrategy, PassThroughFilter, connectBus, type Bus } from '#messaging';
 import { collectProcessMetrics, createLog, nestLogger, newId, startHealthServer, type Logger, type Service } from '#runtime';
 import type { Settings } from './config';
@@ -36,7 +37,7 @@ export const startExecutor = async (settings: Settings): Promise<Service> => {
       if (parts.lease.wedged()) throw new Error('wedged');
     },
   });
-  const nats = await connectBus(`storage-node-executor ${settings.NODE_ID}`, settings, log);
+  const nats = await connectBus(`storage-node-executor ${settings.NODE_ID}`, settings, log, nodeUser(settings.NODE_ID));
   bus = nats;
 
   const strategy = new NatsServerStrategy({

@@ -1,5 +1,9 @@
 import { z } from 'zod';
+import { Iqn } from '#contracts';
 import { commonSettings, healthSettings, setting } from '#runtime';
+
+/** What stands behind the prefix: a target's id. */
+const LONGEST_NAME = '00000000-0000-0000-0000-000000000000';
 
 /** Settings of targets-service. */
 export const Settings = z.object({
@@ -18,7 +22,13 @@ export const Settings = z.object({
   CHAP_DEFAULT: z.enum(['none', 'one-way', 'mutual']).default('none').describe('CHAP of a target that is created without saying.'),
   ADMIN_USERNAME: setting.text('admin').describe('Name of the first admin, made when there is no user at all.'),
   ADMIN_PASSWORD_FILE: z.string().optional().describe('File with the password of the first admin, at least 12 characters.'),
-  ISCSI_TARGET_PREFIX: setting.text('iqn.2025-01.io.spindle').describe('What IQNs of targets and default initiators begin with.'),
+  ISCSI_TARGET_PREFIX: setting
+    .text('iqn.2025-01.io.spindle')
+    .refine(
+      (prefix) => Iqn.safeParse(`${prefix}:${LONGEST_NAME}`).success,
+      'must be iqn.YYYY-MM.reversed.domain in lower case, at most 186 characters',
+    )
+    .describe('What IQNs of targets and default initiators begin with.'),
   CREATE_REPLY_MS: setting
     .wholeNumber(4_000, 100, 25_000)
     .describe('Create, delete and restart answer PENDING after this many milliseconds; below the 5 s that NATS clients wait.'),

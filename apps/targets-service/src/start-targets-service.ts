@@ -1,7 +1,7 @@
 import { NestFactory } from '@nestjs/core';
 import type { DataSource } from 'typeorm';
 import { connectDatabase, databaseCheck, migrate, migrationsPending } from '#database';
-import { NatsServerStrategy, PassThroughFilter, connectBus, ensureStreams, type Bus } from '#messaging';
+import { AUDIT_STREAM, EVENTS_STREAM, NatsServerStrategy, PassThroughFilter, connectBus, ensureStreams, type Bus } from '#messaging';
 import {
   BadSettings,
   collectProcessMetrics,
@@ -44,8 +44,8 @@ export const startTargetsService = async (settings: Settings): Promise<Service> 
 
   database = await openDatabase(settings, log);
   await makeFirstAdmin(database, settings);
-  bus = await connectBus(NAME, settings, log);
-  await ensureStreams(bus.nats);
+  bus = await connectBus(NAME, settings, log, 'targets');
+  await ensureStreams(bus.nats, [AUDIT_STREAM, EVENTS_STREAM]);
 
   const relay = new OutboxRelay(settings.DATABASE_URL, bus, log);
   const parts = new Parts(settings, database, bus, relay, chap, log);
@@ -67,9 +67,9 @@ export const startTargetsService = async (settings: Settings): Promise<Service> 
     log,
     close: async () => {
       leaving.abort();
-      door.close();
       await parts.operations.stop();
       await app.close();
+      await door.close();
       await relay.stop();
       await Promise.all(watching);
       await bus.close();

@@ -153,6 +153,12 @@ export const ERROR_CODES = {
     advice: 'Try again after Retry-After seconds.',
     retryable: true,
   },
+  AUDIT_UNAVAILABLE: {
+    status: 503,
+    title: 'The record for the audit trail cannot be written',
+    advice: 'Nothing was changed. Try again after Retry-After seconds; if it stays so, look at the database of targets-service.',
+    retryable: true,
+  },
   NO_NODE: { status: 503, title: 'No storage node is online', advice: 'Start a storage node, or try again.', retryable: true },
   NODE_CORDONED: {
     status: 503,

@@ -74,6 +74,8 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   DATABASE_UNAVAILABLE: 'Postgres is away, full or shutting down. Nothing was recorded.',
   NODE_KEY_MISSING: 'Secrets go to a node sealed for it alone, and its executor has not reported its key, or has another one by now.',
   NO_CHECKPOINT: 'The trail is younger than its first checkpoint, or the key to sign with cannot be used.',
+  AUDIT_UNAVAILABLE:
+    'The record of what was asked cannot be written: the database refuses it, holds it locked, or is full. What is not recorded is neither done nor answered, refusals and logins included.',
   NO_NODE: 'No storage node that could do it has reported lately.',
   NODE_CORDONED: 'The image is on storage nodes, but all of them are cordoned and get no new targets.',
   NODE_OFFLINE:

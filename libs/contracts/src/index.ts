@@ -11,6 +11,19 @@ export {
   ProveInclusion,
   SearchAudit,
 } from './audit';
+export {
+  ADMIN_USER,
+  BUS_STREAMS,
+  nodePingSubject,
+  nodeUser,
+  pingSubject,
+  planBus,
+  type BusAccount,
+  type BusCrossing,
+  type BusMembers,
+  type BusPlan,
+  type BusUser,
+} from './bus-permissions';
 export { ERROR_CODES, errorFacts, type ErrorCode, type ErrorCodeFacts } from './error-codes';
 export { AnyEvent, EVENTS, EVENT_NAMES, InitiatorData, cloudEvent, eventType, type EventData, type EventName } from './events';
 export { ERROR_MEANINGS } from './error-meanings';

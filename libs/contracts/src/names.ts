@@ -24,11 +24,15 @@ export const CHAP_SECRET_PATTERN = /^(?!NULL)[A-Za-z0-9_.]{12,16}$/;
 
 const MAC_PATTERN = /^[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}$/;
 
+/** configshell takes `..` for a way up wherever a path may stand. */
+const withoutTwoDots = (text: string): boolean => !text.includes('..');
+
 export const Id = z.uuid(coded('INVALID_ID', 'must be a UUID')).toLowerCase().describe('UUID (version 7 where we made it).');
 export const Iqn = z
   .string(coded('WRONG_TYPE', 'must be a string'))
   .max(223, coded('INVALID_IQN', 'must have at most 223 characters'))
   .regex(IQN_PATTERN, coded('INVALID_IQN', 'must be iqn.YYYY-MM.reversed.domain:name in lower case, without underscores'))
+  .refine(withoutTwoDots, coded('INVALID_IQN', 'must not have two dots in a row'))
   .describe('iSCSI qualified name in lower case, at most 223 characters.');
 export const Name = z
   .string(coded('WRONG_TYPE', 'must be a string'))
@@ -36,6 +40,7 @@ export const Name = z
 export const ImageFile = z
   .string(coded('WRONG_TYPE', 'must be a string'))
   .regex(IMAGE_FILE_PATTERN, coded('INVALID_IMAGE_FILE', 'must be a plain file name'))
+  .refine(withoutTwoDots, coded('INVALID_IMAGE_FILE', 'must not have two dots in a row'))
   .describe('Name of a file under IMAGE_ROOT, never a path.');
 export const MacAddress = z
   .string(coded('WRONG_TYPE', 'must be a string'))

@@ -5,3 +5,4 @@ export { migrate, migrationsPending, undoLastMigration, type Migrations } from '
 export { databaseOptions, type DatabaseSettings } from './options';
 export { inDatabase, inTransaction, type Isolation } from './transaction';
 export { refuseTaken } from './refuse-taken';
+export { refuseUnwritten } from './refuse-unwritten';

@@ -2,12 +2,17 @@ export { startStorageLab, type StorageLab, type StorageLabOptions } from './stor
 export type { ScriptResult } from './lab-shell';
 export { labAddresses } from './lab-kernel';
 export { PortTaken, claimPort } from './ports';
+export { spawnGuarded } from './child-guard';
 export { installPrerequisites } from './install-prerequisites';
 export { missingPrerequisites, prerequisites, PrerequisitesMissing, type Prerequisite, type PrerequisiteGroup } from './prerequisites';
 export { startPostgres, type PostgresOptions, type RunningPostgres } from './postgres';
 export { provisionDatabase, type DatabaseUrls } from './provision-database';
+export { openBusFolder, type BusFolder } from './bus-folder';
+export { natsConfiguration, type BusLogin, type NatsConfiguration, type NatsTls } from './nats-configuration';
 export { startNats, type NatsOptions, type RunningNats } from './nats';
 export { writePrivately } from './private-file';
 export { projectRoot } from './project-root';
 export { serviceProcess, type ServiceProcess, type ServiceProcessOptions } from './service-process';
 export { discover, holdLogin, InitiatorFailed, inquire, qemuIo, readCapacity, type Inquiry, type Login } from './initiator';
+export { unitScore } from './unit-scores';
+export { startConfigshell, type ParsedLine } from './configshell';

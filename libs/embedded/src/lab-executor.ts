@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { controlFolder, environmentFile } from './lab-folders';
 import { healthPortInLab, labAddresses, portalPortInLab } from './lab-kernel';
@@ -13,6 +14,7 @@ export type ExecutorPlace = {
   projectRoot: string;
   owner: Owner | undefined;
   environment: Record<string, string>;
+  natsSeedFile: string | undefined;
   log: (line: string) => void;
 };
 
@@ -51,7 +53,8 @@ export class ExecutorInLab {
     const { dir, projectRoot, owner, environment } = this.place;
     const main = join(projectRoot, 'dist/apps/storage-node-executor/src/main.js');
     const program = environmentFile({ EXECUTOR_DIR: projectRoot, EXECUTOR_NODE: process.execPath, EXECUTOR_MAIN: main });
-    writePrivately(join(controlFolder(dir), 'executor.env'), environmentFile({ ...environment, ...extra }), owner);
+    const proof = this.giveSeed();
+    writePrivately(join(controlFolder(dir), 'executor.env'), environmentFile({ ...environment, ...proof, ...extra }), owner);
     this.running = true; // its end may be told before its start is
     const { code, stdout, stderr } = await this.shell.run(program + startScript, startLimitMs);
     if (code !== 0) {
@@ -61,6 +64,13 @@ export class ExecutorInLab {
     this.mayEnd = false;
     this.lastExtra = extra;
     return Number(stdout);
+  }
+
+  private giveSeed(): Record<string, string> {
+    const { dir, natsSeedFile, owner } = this.place;
+    if (natsSeedFile === undefined) return {};
+    writePrivately(join(controlFolder(dir), 'nats.seed'), readFileSync(natsSeedFile, 'utf8'), owner);
+    return { NATS_NKEY_SEED_FILE: '/run/control/nats.seed' };
   }
 
   async stop(): Promise<void> {

@@ -5,6 +5,7 @@ import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spawnGuarded } from './child-guard';
+import { natsConfiguration, type NatsConfiguration, type NatsTls } from './nats-configuration';
 import { claimPort, PortTaken } from './ports';
 import { findProgram, missingPrerequisites, PrerequisitesMissing } from './prerequisites';
 import { writePrivately } from './private-file';
@@ -15,8 +16,11 @@ export type NatsOptions = {
   /** Holds the streams, the configuration and the server's log. */
   dataDir: string;
   port?: number;
-  user: string;
-  password: string;
+  /** Everybody who may connect (`openBusFolder`), or one user who may everything, for tests of one part. */
+  who?: NatsConfiguration['who'];
+  user?: string;
+  password?: string;
+  tls?: NatsTls;
   /** Also serve the server's own HTTP statistics, on a free port of loopback. */
   monitoring?: boolean;
   log: (line: string) => void;
@@ -73,7 +77,7 @@ async function launch(program: string, version: string, options: NatsOptions): P
   const owner = unprivilegedOwner([program], [dataDir]);
   giveTree(storeDir, owner ?? ourselves());
   const configuration = join(dataDir, 'nats.conf');
-  writePrivately(configuration, natsConfiguration({ serverName, port, monitoringPort, storeDir, version }, options), owner);
+  writePrivately(configuration, configurationOf({ serverName, port, monitoringPort, storeDir, version }, options), owner);
 
   const started = Date.now();
   const logPath = join(dataDir, 'nats.log');
@@ -109,17 +113,17 @@ async function launch(program: string, version: string, options: NatsOptions): P
   };
 }
 
-function natsConfiguration({ serverName, port, monitoringPort, storeDir, version }: Settings, { user, password }: NatsOptions): string {
-  const lines = [
-    `server_name: ${JSON.stringify(serverName)}`,
-    `listen: "127.0.0.1:${port}"`,
-    'max_payload: 1MB',
-    `authorization: { user: ${JSON.stringify(user)}, password: ${JSON.stringify(password)} }`,
-    // Every message on disk before it is acknowledged; older servers know no such setting and flush every two minutes.
-    `jetstream: { store_dir: ${JSON.stringify(storeDir)}${isAtLeast(version, 2, 10) ? ', sync_interval: always' : ''} }`,
-  ];
-  if (monitoringPort !== undefined) lines.push(`http: "127.0.0.1:${monitoringPort}"`);
-  return `${lines.join('\n')}\n`;
+function configurationOf({ serverName, port, monitoringPort, storeDir, version }: Settings, options: NatsOptions): string {
+  const { user = '', password = '', who = { user, password }, tls } = options;
+  return natsConfiguration({
+    serverName,
+    listen: `127.0.0.1:${port}`,
+    monitoring: monitoringPort === undefined ? undefined : `127.0.0.1:${monitoringPort}`,
+    storeDir,
+    syncAlways: isAtLeast(version, 2, 10),
+    tls,
+    who,
+  });
 }
 
 function versionOf(program: string): string {

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { hasWideRegisters } from './wide-registers';
 
-export type PrerequisiteGroup = 'nats' | 'storage-lab' | 'initiator';
+export type PrerequisiteGroup = 'nats' | 'storage-lab' | 'initiator' | 'units';
 
 /** A Debian package and a file by which it is known to be there, for systems that do not ask dpkg. */
 export type Prerequisite = {
@@ -51,6 +51,7 @@ export const prerequisites: readonly Prerequisite[] = [
     purpose: "compiles the few lines that the storage lab's kernel needs on a CPU with AMX",
     isNeeded: hasWideRegisters,
   },
+  { group: 'units', name: 'systemd', file: 'systemd-analyze', purpose: 'scores the systemd units; nothing of it is started' },
   { group: 'initiator', name: 'libiscsi-bin', file: 'iscsi-inq', purpose: 'an iSCSI initiator that checks what a machine would see' },
   { group: 'initiator', name: 'qemu-utils', file: 'qemu-io', purpose: 'reads and writes a disk as a machine would' },
   { group: 'initiator', name: 'qemu-block-extra', file: `${plugin}/qemu/block-iscsi.so`, purpose: 'iSCSI for qemu-io' },

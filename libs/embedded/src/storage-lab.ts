@@ -21,6 +21,8 @@ export type StorageLabOptions = {
   projectRoot: string;
   /** Added to, and stronger than, the defaults that fit the lab (addresses, folders). May hold secrets. */
   executorEnv?: Record<string, string>;
+  /** The executor's key on NATS: the lab gets the file's contents in a folder of its own. */
+  natsSeedFile?: string;
   /** Makes NATS_URL this port of the host's loopback. */
   natsPort?: number;
   portalPort?: number;
@@ -131,7 +133,7 @@ async function boot(options: StorageLabOptions, folders: Folders, owner: Owner |
   options.log(`storage lab: ready after ${bootMs} ms, process ${kernel.pid} on CPU ${cpu}, portal 127.0.0.1:${portalPort}`);
 
   const environment = { ...defaultExecutorEnvironment(portalPort, options.natsPort), ...options.executorEnv };
-  const executor = new ExecutorInLab(shell, { dir, projectRoot, owner, environment, log: options.log });
+  const executor = new ExecutorInLab(shell, { dir, projectRoot, owner, environment, natsSeedFile: options.natsSeedFile, log: options.log });
   if (options.keepExecutorRunning) executor.keepRunning();
   if (options.autostartExecutor) await executor.start();
   return {

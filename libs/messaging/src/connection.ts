@@ -1,10 +1,14 @@
-import { connect, Events, type NatsConnection, type ServerInfo } from 'nats';
-import { gauge, type Logger } from '#runtime';
+import { connect, Events, nkeyAuthenticator, type NatsConnection, type ServerInfo, type TlsOptions } from 'nats';
+import { gauge, readSecretFile, type Logger } from '#runtime';
 
 export interface NatsSettings {
   NATS_URL: string;
   NATS_USER?: string;
   NATS_PASSWORD?: string;
+  NATS_NKEY_SEED_FILE?: string;
+  NATS_TLS_CA_FILE?: string;
+  NATS_TLS_CERT_FILE?: string;
+  NATS_TLS_KEY_FILE?: string;
 }
 
 /** A connection that knows whether it is one right now. */
@@ -25,15 +29,18 @@ const up = gauge('spindle_nats_connected', '1 while connected to NATS');
 /**
  * Waits for the first connection for as long as it takes, then reconnects for ever: services outlive their broker.
  * A half-open connection is noticed after two missed pings, 10 s.
+ * @param identity what the permissions call us where no NATS_USER does; answers are read below `_INBOX_` and that name. `client`: below
+ * `_INBOX`, as everybody else's.
  */
-export const connectBus = async (name: string, settings: NatsSettings, log: Logger): Promise<Bus> => {
+export const connectBus = async (name: string, settings: NatsSettings, log: Logger, identity = 'client'): Promise<Bus> => {
+  const inbox = identity === 'client' ? undefined : (settings.NATS_USER ?? identity);
   const nats = await connect({
     servers: settings.NATS_URL.split(','),
-    user: settings.NATS_USER,
-    pass: settings.NATS_PASSWORD,
+    ...proofOf(settings),
+    tls: tlsOf(settings),
     name,
-    // Of its own, so that the server can keep every user from reading the answers to another (deploy/nats.conf).
-    ...(settings.NATS_USER && /^[\w-]+$/.test(settings.NATS_USER) ? { inboxPrefix: `_INBOX_${settings.NATS_USER}` } : {}),
+    // Of its own, so that the server can keep every user from reading the answers to another.
+    ...(inbox && /^[\w-]+$/.test(inbox) ? { inboxPrefix: `_INBOX_${inbox}` } : {}),
     waitOnFirstConnect: true,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 500,
@@ -77,6 +84,15 @@ export const connectBus = async (name: string, settings: NatsSettings, log: Logg
     close: () => (nats.isClosed() ? Promise.resolve() : connected ? nats.drain() : nats.close()),
   };
 };
+
+/** A key is never sent: the server has a challenge signed with it. */
+const proofOf = ({ NATS_NKEY_SEED_FILE: file, NATS_USER: user, NATS_PASSWORD: pass }: NatsSettings) =>
+  file === undefined ? { user, pass } : { authenticator: nkeyAuthenticator(readSeed(file)) };
+
+const readSeed = (file: string): Uint8Array => Buffer.from(readSecretFile('NATS_NKEY_SEED_FILE', file));
+
+const tlsOf = ({ NATS_TLS_CA_FILE: caFile, NATS_TLS_CERT_FILE: certFile, NATS_TLS_KEY_FILE: keyFile }: NatsSettings): TlsOptions | null =>
+  caFile === undefined && certFile === undefined ? null : { caFile, certFile, keyFile };
 
 /** Below 2.14 known holes are open (CVE-2025-30215 and later); Debian 12 ships 2.9, which the embedded start uses on loopback. */
 const warnBelowFloor = (info: ServerInfo | undefined, log: Logger): void => {

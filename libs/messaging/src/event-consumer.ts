@@ -3,7 +3,7 @@ import { Refused } from '#contracts';
 import { counter, crashPoint, sleep, type Logger } from '#runtime';
 import type { Bus } from './connection';
 import { measureConsumer } from './measure-consumer';
-import { DEAD_LETTER_SUBJECT, ensureStreams } from './streams';
+import { DEAD_LETTER_STREAM, DEAD_LETTER_SUBJECT, ensureStreams } from './streams';
 
 /** Second argument of `@EventPattern`. */
 export interface EventPatternOptions {
@@ -69,7 +69,8 @@ export const startEventConsumer = (options: Options): EventConsumer => {
 };
 
 const subscribe = async ({ bus, stream, durable, subject }: Options): Promise<ConsumerMessages> => {
-  await ensureStreams(bus.nats);
+  // The stream itself is its writer's to make: until it is there, the loop comes again.
+  await ensureStreams(bus.nats, [DEAD_LETTER_STREAM]);
   const manager = await bus.nats.jetstreamManager();
   await manager.consumers.add(stream, {
     durable_name: durable,

@@ -1,6 +1,6 @@
 import { DeliverPolicy, type ConsumerMessages } from 'nats';
 import type { Bus } from './connection';
-import { EVENTS_STREAM, ensureStreams } from './streams';
+import { EVENTS_STREAM } from './streams';
 
 export interface StoredEvent {
   /** Position in the stream: send it back as `afterSequence` to go on from there. */
@@ -11,7 +11,6 @@ export interface StoredEvent {
 
 /** Reads events as they come, or from after a position on; ends when `stop` is called. */
 export const readEvents = async (bus: Bus, afterSequence?: number): Promise<{ events: AsyncIterable<StoredEvent>; stop: () => void }> => {
-  await ensureStreams(bus.nats);
   const opt_start_seq = (await lastRead(bus, afterSequence)) + 1;
   const consumer = await bus.nats.jetstream().consumers.get(EVENTS_STREAM, { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq });
   const messages = await consumer.consume({ expires: 5_000 });

@@ -35,8 +35,12 @@ export const streamState = async (nats: NatsConnection, name: string): Promise<{
   return { madeAt: String(created), lastSequence: state.last_seq };
 };
 
-/** Makes the streams that are missing and brings the others to this shape. Safe to call at once from several services. */
-export const ensureStreams = async (nats: NatsConnection): Promise<void> => {
+/**
+ * Makes the streams that are missing and brings the others to this shape. Safe to call at once from several services.
+ * @param names those that the caller keeps: the server refuses it the others
+ */
+export const ensureStreams = async (nats: NatsConnection, names = STREAMS.map(({ name }) => name)): Promise<void> => {
   const manager = await nats.jetstreamManager({ timeout: 5_000 });
-  for (const stream of STREAMS) await manager.streams.add(stream).catch(() => manager.streams.update(stream.name, stream));
+  for (const stream of STREAMS.filter(({ name }) => names.includes(name)))
+    await manager.streams.add(stream).catch(() => manager.streams.update(stream.name, stream));
 };

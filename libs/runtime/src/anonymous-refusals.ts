@@ -9,6 +9,8 @@ const MOST_SOURCES = 10_000;
 export class AnonymousRefusals {
   private minute = 0;
   private counts = new Map<string, number>();
+  /** Sums of earlier minutes that could not be recorded yet. */
+  private readonly owed = new Map<string, number>();
 
   constructor(private readonly perMinute: number) {}
 
@@ -21,12 +23,21 @@ export class AnonymousRefusals {
     return count <= this.perMinute;
   }
 
-  /** Sums of the minute that has passed, once; empty before it has. */
+  /** Sums of the minute that has passed, once, with those given back; empty before it has. */
   takeSums(now: number): { source: string; count: number }[] {
-    if (this.minute === 0 || now - this.minute < MINUTE_MS) return [];
-    const sums = [...this.counts].flatMap(([source, count]) => (count > this.perMinute ? [{ source, count: count - this.perMinute }] : []));
-    this.counts = new Map();
-    this.minute = 0;
+    if (this.minute !== 0 && now - this.minute >= MINUTE_MS) {
+      for (const [source, count] of this.counts) if (count > this.perMinute) this.giveBack(source, count - this.perMinute);
+      this.counts = new Map();
+      this.minute = 0;
+    }
+    const sums = [...this.owed].map(([source, count]) => ({ source, count }));
+    this.owed.clear();
     return sums;
+  }
+
+  /** A sum that could not be recorded: it is in the next ones. */
+  giveBack(source: string, count: number): void {
+    const key = this.owed.has(source) || this.owed.size < MOST_SOURCES ? source : 'others';
+    this.owed.set(key, (this.owed.get(key) ?? 0) + count);
   }
 }

@@ -27,6 +27,13 @@ export const commonSettings = {
   NATS_URL: setting.text('nats://127.0.0.1:4222').describe('NATS server, or several with commas.'),
   NATS_USER: z.string().optional().describe('User name on NATS.'),
   NATS_PASSWORD: z.string().optional().describe('Password on NATS.'),
+  NATS_NKEY_SEED_FILE: z
+    .string()
+    .optional()
+    .describe('File with the nkey seed to log in to NATS with, instead of user and password; mode 0600. `npm run bus` makes it.'),
+  NATS_TLS_CA_FILE: z.string().optional().describe('PEM file of the authority that NATS’s certificate is from; switches TLS on.'),
+  NATS_TLS_CERT_FILE: z.string().optional().describe('PEM file with our own certificate for NATS, where it asks for one.'),
+  NATS_TLS_KEY_FILE: z.string().optional().describe('PEM file with the key of that certificate.'),
   LOG_LEVEL: setting.logLevel(),
 };
 

@@ -88,7 +88,10 @@ export const fileUnder = (root: string, path: string): string | null => {
  * @throws UnsafeName
  */
 export const portalToken = ({ address, port }: Portal): Portal => {
-  if (isIP(address) === 0 || address.includes('%') || !Number.isInteger(port) || port < 1 || port > 65535) throw new UnsafeName('a portal');
+  // ::ffff:192.0.2.1 listens where 192.0.2.1 does, and the kernel shows another name for it than was asked for
+  const mapped = address.includes(':') && address.includes('.');
+  if (isIP(address) === 0 || mapped || address.includes('%') || !Number.isInteger(port) || port < 1 || port > 65535)
+    throw new UnsafeName('a portal');
   return { address, port };
 };
 

@@ -6,8 +6,10 @@ import type { ChapCredentials } from './chap-credentials';
 import type { ConfigfsTree } from './configfs';
 import { TargetCLIError } from './targetcli-errors';
 import type { TargetcliLease } from './targetcli-lease';
-import { backstoreToken, iqnToken, machineNames, portalToken, token, valueToken } from './target-names';
+import { isDoneWhenGone, linesOf, saveLine } from './targetcli-lines';
+import { machineNames } from './target-names';
 import { desiredTarget, type NodeFacts, type Seen, type SeenTarget } from './target-state';
+import type { Values } from './wished-values';
 
 /** What the caller has to say between look and run, when the lock is held and nobody else changes what was seen. */
 export interface ChangeHooks {
@@ -41,15 +43,6 @@ export interface AdapterSettings extends NodeFacts {
   savedConfigFile: string;
 }
 
-/** Parts of a line that name the parts of LIO's tree, each through the allow-list. */
-const backstorePath = (name: string): string => `/backstores/fileio/${backstoreToken(name)}`;
-const tpgPath = (iqn: string): string => `/iscsi/${iqnToken(iqn)}/tpg1`;
-const aclPath = (iqn: string, initiatorIqn: string): string => `${tpgPath(iqn)}/acls/${iqnToken(initiatorIqn)}`;
-const assignments = (values: Record<string, string>): string =>
-  Object.entries(values)
-    .map(([name, value]) => `${token(name)}=${valueToken(value)}`)
-    .join(' ');
-
 /**
  * Changes LIO through targetcli, one line per change, and reads the outcome back from configfs.
  * What targetcli answers is never taken for the outcome: it ends with 0 after errors, and kernel state outlives it when it dies.
@@ -64,70 +57,49 @@ export class TargetcliAdapter {
     readonly settings: AdapterSettings,
   ) {}
 
-  /**
-   * Makes a backstore of an existing file, written through: with `write_back` the page cache of the node would answer for writes
-   * that a power cut loses. Without a size, since targetcli takes an existing file's own; it would create a missing file, so the
-   * caller has looked at it (open-image.ts).
-   */
-  async createFileioBackstore(name: string, file: string, serial: string): Promise<void> {
-    const step = 'create-backstore';
-    try {
-      await this.run(
-        step,
-        `/backstores/fileio create name=${backstoreToken(name)} file_or_dev=${token(file)} write_back=false wwn=${token(serial)}`,
-      );
-    } catch (error) {
-      throw error instanceof TargetCLIError ? this.explainFile(error, file) : error;
-    }
+  /** Makes a backstore of an existing file; the caller has looked at it (inspect-image.ts), since targetcli would make a missing one. */
+  createFileioBackstore(backstore: string, file: string, serial: string): Promise<void> {
+    return this.perform({ step: 'create-backstore', backstore, file, serial });
   }
 
   /** Only before a LUN shows the backstore: the kernel refuses most attributes afterwards (target_core_configfs.c, `export_count`). */
-  async setBackstoreAttributes(name: string, attributes: Record<string, string>): Promise<void> {
-    await this.run('set-backstore-attributes', `${backstorePath(name)} set attribute ${assignments(attributes)}`);
+  setBackstoreAttributes(backstore: string, attributes: Values): Promise<void> {
+    return this.perform({ step: 'set-backstore-attributes', backstore, attributes });
   }
 
   /** Makes a target with a TPG that is disabled and has no portal: the preferences of targetcli-prefs.ts see to it. */
-  async createIscsiTarget(iqn: string): Promise<void> {
-    await this.run('create-target', `/iscsi create wwn=${iqnToken(iqn)}`);
+  createIscsiTarget(iqn: string): Promise<void> {
+    return this.perform({ step: 'create-target', iqn });
   }
 
-  async setTpgAttributes(iqn: string, attributes: Record<string, string>): Promise<void> {
-    await this.run('set-tpg-attributes', `${tpgPath(iqn)} set attribute ${assignments(attributes)}`);
+  setTpgAttributes(iqn: string, attributes: Values): Promise<void> {
+    return this.perform({ step: 'set-tpg-attributes', iqn, attributes });
   }
 
-  /** Without mapping it into ACLs, which targetcli would do by itself and under numbers of its own choice. */
-  async createLun(iqn: string, lun: number, backstore: string): Promise<void> {
-    await this.run(
-      'create-lun',
-      `${tpgPath(iqn)}/luns create storage_object=${backstorePath(backstore)} lun=${token(lun)} add_mapped_luns=false`,
-    );
+  createLun(iqn: string, lun: number, backstore: string): Promise<void> {
+    return this.perform({ step: 'create-lun', iqn, lun, backstore });
   }
 
   /** Admits one initiator, to no LUN yet. */
-  async createAcl(iqn: string, initiatorIqn: string): Promise<void> {
-    await this.run('create-acl', `${tpgPath(iqn)}/acls create wwn=${iqnToken(initiatorIqn)} add_mapped_luns=false`);
+  createAcl(iqn: string, initiatorIqn: string): Promise<void> {
+    return this.perform({ step: 'create-acl', iqn, initiatorIqn });
   }
 
-  /** `write_protect` as a number: the word `true` is silently taken for read-write (rtslib_fb/target.py, MappedLUN). */
-  async mapLun(iqn: string, initiatorIqn: string, lun: number, tpgLun: number, readOnly: boolean): Promise<void> {
-    await this.run(
-      'map-lun',
-      `${aclPath(iqn, initiatorIqn)} create mapped_lun=${token(lun)} tpg_lun_or_backstore=${token(tpgLun)} write_protect=${readOnly ? 1 : 0}`,
-    );
+  mapLun(iqn: string, initiatorIqn: string, lun: number, tpgLun: number, readOnly: boolean): Promise<void> {
+    return this.perform({ step: 'map-lun', iqn, initiatorIqn, lun, tpgLun, readOnly });
   }
 
   /**
    * Listens on one address. The TPG is still disabled, so nobody is answered yet. An address that the node does not have is
    * accepted (iscsi_target_login.c sets IP_FREEBIND).
    */
-  async createTargetPortal(iqn: string, portal: Portal): Promise<void> {
-    const { address, port } = portalToken(portal);
-    await this.run('create-portal', `${tpgPath(iqn)}/portals create ip_address=${token(address)} ip_port=${token(port)}`);
+  createTargetPortal(iqn: string, portal: Portal): Promise<void> {
+    return this.perform({ step: 'create-portal', iqn, portal });
   }
 
   /** Opens the target: the last step of all. */
-  async enableTargetPortal(iqn: string): Promise<void> {
-    await this.run('enable-tpg', `${tpgPath(iqn)} enable`);
+  enableTargetPortal(iqn: string): Promise<void> {
+    return this.perform({ step: 'enable-tpg', iqn });
   }
 
   /** Makes the target of a wish, or mends it: what is there already is kept. @throws ChangeFailed */
@@ -174,12 +146,9 @@ export class TargetcliAdapter {
     return this.tree.see(iqn, backstore);
   }
 
-  /**
-   * Has targetcli write the distribution's own file, and no other: 2.1.53 sets the mode of the folder to 0600, whichever it is.
-   * It writes what the kernel shows, not what is wished: see save-config.ts for when that is right.
-   */
+  /** Has targetcli write the distribution's own file: what the kernel shows, not what is wished. See save-config.ts for when that is right. */
   async saveConfig(): Promise<void> {
-    await this.run('save-config', `/ saveconfig savefile=${token(this.settings.savedConfigFile)}`);
+    await this.lease.run(saveLine(this.settings.savedConfigFile), 'save-config');
   }
 
   /** More is to come: a process that runs is kept until `rest`. */
@@ -193,75 +162,16 @@ export class TargetcliAdapter {
 
   /** Runs one step of a plan. */
   async perform(step: Step): Promise<void> {
-    switch (step.step) {
-      case 'create-backstore':
-        return this.createFileioBackstore(step.backstore, step.file, step.serial);
-      case 'set-backstore-attributes':
-        return this.setBackstoreAttributes(step.backstore, step.attributes);
-      case 'set-access-state':
-        return this.run(
-          step.step,
-          `${backstorePath(step.backstore)}/alua/default_tg_pt_gp set alua alua_access_state=${token(step.state)}`,
-        );
-      case 'create-target':
-        return this.createIscsiTarget(step.iqn);
-      case 'set-tpg-attributes':
-        return this.setTpgAttributes(step.iqn, step.attributes);
-      case 'set-tpg-parameters':
-        return this.run(step.step, `${tpgPath(step.iqn)} set parameter ${assignments(step.parameters)}`);
-      case 'create-lun':
-        return this.createLun(step.iqn, step.lun, step.backstore);
-      case 'create-acl':
-        return this.createAcl(step.iqn, step.initiatorIqn);
-      case 'untag-acl':
-        return this.run(step.step, `${tpgPath(step.iqn)}/acls untag ${iqnToken(step.initiatorIqn)}`);
-      case 'clear-acl-secrets':
-        return this.clearAclSecrets(step.iqn, step.initiatorIqn, step.secrets);
-      case 'set-acl-secrets':
-        return this.setAclSecrets(step.iqn, step.initiatorIqn, step.chap);
-      case 'set-acl-attributes':
-        return this.run(step.step, `${aclPath(step.iqn, step.initiatorIqn)} set attribute ${assignments(step.attributes)}`);
-      case 'map-lun':
-        return this.mapLun(step.iqn, step.initiatorIqn, step.lun, step.tpgLun, step.readOnly);
-      case 'create-portal':
-        return this.createTargetPortal(step.iqn, step.portal);
-      case 'enable-tpg':
-        return this.enableTargetPortal(step.iqn);
-      case 'disable-tpg':
-        return this.unlessMissing(step.step, `${tpgPath(step.iqn)} disable`);
-      case 'unmap-lun':
-        return this.unlessMissing(step.step, `${aclPath(step.iqn, step.initiatorIqn)} delete mapped_lun=${token(step.lun)}`);
-      case 'delete-acl':
-        return this.unlessMissing(step.step, `${tpgPath(step.iqn)}/acls delete wwn=${token(step.initiatorIqn)}`);
-      case 'delete-lun':
-        return this.unlessMissing(step.step, `${tpgPath(step.iqn)}/luns delete lun=${token(step.lun)}`);
-      case 'delete-portal':
-        return this.unlessMissing(
-          step.step,
-          `${tpgPath(step.iqn)}/portals delete ip_address=${token(step.portal.address)} ip_port=${token(step.portal.port)}`,
-        );
-      case 'delete-tpg':
-        return this.unlessMissing(step.step, `/iscsi/${iqnToken(step.iqn)} delete tag=${token(step.tag)}`);
-      case 'delete-target':
-        return this.unlessMissing(step.step, `/iscsi delete wwn=${iqnToken(step.iqn)}`);
-      case 'delete-unused-backstore':
-        return this.deleteUnusedBackstore(step.backstore);
-    }
+    if (step.step === 'set-acl-secrets') return this.setAclSecrets(step.iqn, step.initiatorIqn, step.chap);
+    // rtslib deletes a backstore together with every LUN on it, sessions or not (rtslib_fb/tcm.py, `delete`)
+    if (step.step === 'delete-unused-backstore' && this.tree.isExported(step.backstore)) return;
+    for (const line of linesOf(step)) await this.lease.run(line, step.step).catch((error: unknown) => this.unlessDone(step, error));
   }
 
-  /**
-   * rtslib deletes a backstore together with every LUN on it, sessions or not (rtslib_fb/tcm.py, `delete`): so the kernel's own
-   * count of LUNs is asked first.
-   */
-  private async deleteUnusedBackstore(name: string): Promise<void> {
-    if (this.tree.isExported(name)) return;
-    await this.unlessMissing('delete-unused-backstore', `/backstores/fileio delete name=${backstoreToken(name)}`);
-  }
-
-  /** One a line: an empty value would take the word after it for its own (configshell_fb/shell.py). */
-  private async clearAclSecrets(iqn: string, initiatorIqn: string, secrets: string[]): Promise<void> {
-    const options = secrets.flatMap((name) => (name === 'userid' ? ['userid', 'password'] : ['mutual_userid', 'mutual_password']));
-    for (const option of options) await this.run('clear-acl-secrets', `${aclPath(iqn, initiatorIqn)} set auth ${option}=`);
+  private unlessDone(step: Step, error: unknown): void {
+    if (!(error instanceof TargetCLIError)) throw error;
+    if (error.kind === 'not-found' && isDoneWhenGone(step)) return;
+    throw step.step === 'create-backstore' ? this.explainFile(error, step.file) : error;
   }
 
   /** Past targetcli: see `writeChap`. What the kernel says of it has no secret in it: a code and a path. */
@@ -272,17 +182,6 @@ export class TargetcliAdapter {
     } catch (error) {
       throw new TargetCLIError('rejected', 'set-acl-secrets', (error as NodeJS.ErrnoException).code ?? 'unknown');
     }
-  }
-
-  /** Deleting what is gone is done. */
-  private async unlessMissing(step: string, line: string): Promise<void> {
-    await this.run(step, line).catch((error: unknown) => {
-      if (!(error instanceof TargetCLIError) || error.kind !== 'not-found') throw error;
-    });
-  }
-
-  private async run(step: string, line: string): Promise<void> {
-    await this.lease.run(line, step);
   }
 
   /** look -> plan -> run -> read back; at the first error what was begun is undone, and that is read back too. */

@@ -51,6 +51,28 @@ describe('access', () => {
     expect(elsewhere.access_token).toBeDefined();
   });
 
+  it('a refusal stands in the trail whatever its body holds, and without the secret that was in the wrong field', async () => {
+    const hostile = { 'x\0': 'half \ud800', mac_address: '52:54:00:00:00:01', name: 'hunter2-hunter2' };
+    await service.ask('machines.create', hostile, { token: service.admin });
+    await service.ask('auth.login', { username: 'a\0b', password: 'hunter2-hunter2' }, { token: null, source: 'http:192.0.2.88' });
+    await service.ask('auth.login', { username: 'ADMIN', password: 'hunter2-hunter2' }, { token: null, source: 'http:192.0.2.88' });
+
+    const { rows } = await service.sql.query<{ body: Record<string, never> }>(
+      `SELECT body FROM targets.outbox WHERE subject LIKE 'audit-intent.%' AND body->>'outcome' = 'denied' ORDER BY position DESC LIMIT 3`,
+    );
+    const { items } = await service.ask('users.list', { username: 'admin' });
+    const login = { action: 'auth.login', actor: 'anonymous', code: 'LOGIN_FAILED', source: 'http:192.0.2.88' };
+    expect(rows.map(({ body }) => body)).toMatchObject([
+      { ...login, resource: { type: 'user', id: items[0]!.id }, after: { username: '[5 characters]', password: '[redacted]' } },
+      { ...login, resource: { type: 'user', id: null }, after: { username: '[3 characters]' } },
+      {
+        action: 'machines.create',
+        after: { '[2 characters]': '[6 characters]', mac_address: '52:54:00:00:00:01', name: '[15 characters]' },
+      },
+    ]);
+    expect(JSON.stringify(rows)).not.toContain('hunter2');
+  });
+
   it('the last admin stays', async () => {
     const users = await service.ask('users.list', { username: 'admin' });
     await service.sql.query(`UPDATE targets.users SET deleted_at = now() WHERE username = 'is-admin'`);

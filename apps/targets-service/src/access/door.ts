@@ -1,7 +1,9 @@
-import { mayDo, parseInput, Refused, type Action, type InputOf, type RequestContract } from '#contracts';
+import type { EntityManager } from 'typeorm';
+import { Login, mayDo, parseInput, Refused, type Action, type InputOf, type RequestContract } from '#contracts';
 import { inDatabase, inTransaction } from '#database';
 import type { RequestContext } from '#messaging';
 import { AnonymousRefusals, crashPoint, sleep, verifyAccessToken, type AccessClaims } from '#runtime';
+import { findUserByName } from '../inventory/user.store';
 import { appendAudit } from '../outbox/outbox';
 import type { Parts } from '../parts';
 import type { Caller } from './caller';
@@ -21,6 +23,7 @@ interface Presenting<R> {
 export class Door {
   private readonly refusals: AnonymousRefusals;
   private readonly leaving = new AbortController();
+  private readonly housekeeping: Promise<void>;
 
   constructor(
     private readonly parts: Parts,
@@ -29,7 +32,7 @@ export class Door {
     private readonly secret: string,
   ) {
     this.refusals = new AnonymousRefusals(parts.settings.ANONYMOUS_REFUSALS_PER_MINUTE);
-    void this.keepHouse();
+    this.housekeeping = this.keepHouse();
   }
 
   /** A request that needs a token. @throws Refused */
@@ -74,8 +77,11 @@ export class Door {
     }
   }
 
-  close(): void {
+  /** When no more requests come: what was counted and is not recorded yet is recorded now. */
+  async close(): Promise<void> {
     this.leaving.abort();
+    await this.housekeeping;
+    await this.recordSums(Infinity);
   }
 
   private callerOf({ username, role }: AccessClaims, context: RequestContext): Caller {
@@ -90,7 +96,10 @@ export class Door {
     };
   }
 
-  /** A part that is away refuses nothing: such answers are not decisions, and the database may be that part. */
+  /**
+   * A part that is away refuses nothing: such answers are not decisions, and the database may be that part.
+   * @throws Refused AUDIT_UNAVAILABLE in place of the refusal: nobody shall be able to try doors while nothing is written down.
+   */
   private async recordRefusal(
     contract: RequestContract,
     body: unknown,
@@ -102,14 +111,18 @@ export class Door {
     const decidedOnAccess = refused.status === 401 || refused.status === 403;
     if (contract.kind === 'query' && !decidedOnAccess) return;
     if (!claims && !this.refusals.mayRecord(context.source, Date.now())) return;
-    const asked = withoutSecrets(body) as Record<string, unknown>;
+    const isLogin = contract.subject === Login.subject;
+    // People type their password where the user name belongs: of a login the text is not kept, but whose it was if it names a user.
+    const asked = withoutSecrets(body, !isLogin && contract.input.safeParse(body).success) as Record<string, unknown>;
     const id = typeof asked.id === 'string' && /^[0-9a-f-]{36}$/i.test(asked.id) ? asked.id : null;
-    await inTransaction(this.parts.database, (tx) =>
+    await inTransaction(this.parts.database, async (tx) =>
       appendAudit(tx, {
         actor: claims?.username ?? 'anonymous',
         source: context.source,
         action: contract.subject,
-        resource: { type: contract.subject.split('.')[0]!.replace(/s$/, ''), id },
+        resource: isLogin
+          ? { type: 'user', id: await userTried(tx, contract, body) }
+          : { type: contract.subject.split('.')[0]!.replace(/s$/, ''), id },
         outcome: 'denied',
         code: refused.code,
         requestId: context.requestId,
@@ -123,19 +136,32 @@ export class Door {
     while (!this.leaving.signal.aborted) {
       await sleep(HOUSEKEEPING_MS, this.leaving.signal);
       await inDatabase(this.parts.database, pruneKeys).catch(() => undefined);
-      for (const { source, count } of this.refusals.takeSums(Date.now()))
-        await inTransaction(this.parts.database, (tx) =>
-          appendAudit(tx, {
-            actor: 'anonymous',
-            source,
-            action: 'refusals.summed',
-            resource: { type: 'refusal', id: null },
-            outcome: 'denied',
-            code: 'UNAUTHENTICATED',
-            requestId: 'none',
-            after: { count },
-          }),
-        ).catch((err: unknown) => this.parts.log.error({ err, source, count }, 'refusals could not be recorded'));
+      await this.recordSums(Date.now());
     }
   }
+
+  private async recordSums(now: number): Promise<void> {
+    for (const { source, count } of this.refusals.takeSums(now))
+      await inTransaction(this.parts.database, (tx) =>
+        appendAudit(tx, {
+          actor: 'anonymous',
+          source,
+          action: 'refusals.summed',
+          resource: { type: 'refusal', id: null },
+          outcome: 'denied',
+          code: 'UNAUTHENTICATED',
+          requestId: 'none',
+          after: { count },
+        }),
+      ).catch((err: unknown) => {
+        this.refusals.giveBack(source, count);
+        this.parts.log.error({ err, source, count }, 'refusals could not be recorded; tried again');
+      });
+  }
 }
+
+/** The id of the user whom a refused login names. */
+const userTried = async (tx: EntityManager, login: RequestContract, body: unknown): Promise<string | null> => {
+  const asked = login.input.safeParse(body) as { data?: InputOf<typeof Login> };
+  return asked.data ? ((await findUserByName(tx, asked.data.username))?.id ?? null) : null;
+};

@@ -6,8 +6,11 @@ import { User } from './user.entity';
 export const findUser = (tx: EntityManager, id: string): Promise<User | null> => tx.findOneBy(User, { id, deleted_at: IsNull() });
 
 /** Names that differ in case only are one name: people type them. */
-export const findUserByName = (tx: EntityManager, username: string): Promise<User | null> =>
-  tx.createQueryBuilder(User, 'user').where('lower(username) = lower(:username) AND deleted_at IS NULL', { username }).getOne();
+/** A login may name any text; Postgres answers U+0000 with an error, and nobody is called so. */
+export const findUserByName = async (tx: EntityManager, username: string): Promise<User | null> =>
+  username.includes('\0')
+    ? null
+    : tx.createQueryBuilder(User, 'user').where('lower(username) = lower(:username) AND deleted_at IS NULL', { username }).getOne();
 
 export const lockUser = (tx: EntityManager, id: string): Promise<User | null> =>
   tx.findOne(User, { where: { id, deleted_at: IsNull() }, lock: { mode: 'pessimistic_write' } });

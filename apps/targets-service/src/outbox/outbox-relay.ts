@@ -110,7 +110,7 @@ export class OutboxRelay {
    */
   private async refillNewStreams(client: Client): Promise<void> {
     if (!this.bus.connected()) throw new Error('NATS is away');
-    await ensureStreams(this.bus.nats);
+    await ensureStreams(this.bus.nats, [AUDIT_STREAM, EVENTS_STREAM]);
     for (const [name, like] of STREAM_SUBJECTS) {
       const { madeAt, lastSequence } = await streamState(this.bus.nats, name);
       this.lastSequence.set(name, lastSequence);

@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { refuseUnwritten } from '#database';
 import { AUDIT_INTENT_SUBJECT } from '#messaging';
 import { type AuditIntent, eventType, type EventData, type EventName } from '#contracts';
 import { newId } from '#runtime';
@@ -10,13 +11,11 @@ interface Cause {
   requestId: string;
 }
 
-const append = (tx: EntityManager, messageId: string, subject: string, requestId: string, body: object) =>
-  tx.query('INSERT INTO targets.outbox (message_id, subject, request_id, body) VALUES ($1, $2, $3, $4)', [
-    messageId,
-    subject,
-    requestId,
-    body,
-  ]);
+/** @throws Refused AUDIT_UNAVAILABLE, which undoes the change: events and intents share the table, and none stands without its intent. */
+const append = (tx: EntityManager, messageId: string, subject: string, requestId: string, body: object) => {
+  const text = 'INSERT INTO targets.outbox (message_id, subject, request_id, body) VALUES ($1, $2, $3, $4)';
+  return refuseUnwritten(tx.query(text, [messageId, subject, requestId, body]), 'AUDIT_UNAVAILABLE');
+};
 
 /** Adds an event to the transaction that makes it true. */
 export const appendEvent = async <N extends EventName>(

@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { Refused, nodeSubject, type NodeVerb } from '#contracts';
+import { Refused, nodePingSubject, nodeSubject, type NodeVerb } from '#contracts';
 import { ask } from '#messaging';
 import type { Parts } from '../parts';
 
@@ -19,6 +19,7 @@ export const askNode = async <R extends z.ZodType>(
     context: { requestId: options.requestId },
     timeoutMs: options.timeoutMs,
     silence: 'NODE_OFFLINE',
+    ping: nodePingSubject(nodeId),
   });
   const parsed = reply.safeParse(answer);
   if (parsed.success) return parsed.data;

@@ -1,0 +1,7 @@
+import { proveParser } from './prove-parser';
+
+it('what is accepted reaches LIO as it is', async () => {
+  const { holds, summary, details } = await proveParser.run('short', () => undefined);
+
+  expect({ holds, summary, details }).toMatchObject({ holds: true });
+}, 120_000);
