@@ -11,6 +11,8 @@ export interface Operation {
   target?: string;
   /** Another client wants the same at the same moment: one of them may be refused. */
   racing: boolean;
+  /** A create with CHAP. */
+  chap?: boolean;
   attempts: number;
   /** Target id of each acknowledgement, and code of each refusal that is final. */
   acknowledged: string[];
@@ -51,6 +53,7 @@ export interface OutboxRow {
   kind: 'event' | 'audit';
   target: string;
   sequence: number | null;
+  /** It changed nothing: a refusal, or secrets that were shown. */
   denied: boolean;
 }
 

@@ -97,7 +97,7 @@ export const observe = async (
   const outbox = await spindle.sql<OutboxRow>(
     `SELECT position::int, message_id, CASE WHEN subject LIKE 'audit-intent.%' THEN 'audit' ELSE 'event' END AS kind,
             coalesce(body->>'subject', body->'resource'->>'id') AS target, (body->>'sequence')::int AS sequence,
-            coalesce(body->>'outcome' = 'denied', false) AS denied
+            coalesce(body->>'outcome' = 'denied' OR body->>'action' = 'secrets.shown', false) AS denied
      FROM targets.outbox
      WHERE (subject LIKE 'target.%' AND body->>'subject' = ANY($1)) OR (subject LIKE 'audit-intent.%' AND body->'resource'->>'id' = ANY($1))
      ORDER BY position`,

@@ -78,6 +78,7 @@ export class Traffic {
       ...more,
     };
     const twice = prng.chance(0.33);
+    operation.chap = prng.chance(0.4);
     this.operations.push(operation);
     await Promise.all([this.untilAnswered(operation, place), twice ? this.untilAnswered(operation, place) : undefined]);
     operation.settledAt = Date.now();
@@ -96,9 +97,9 @@ export class Traffic {
     operation.unanswered = true;
   }
 
-  private send({ action, via, key, target }: Operation, { machine, image }: Place) {
+  private send({ action, via, key, target, chap }: Operation, { machine, image }: Place) {
     const options = { token: this.token, headers: { 'Idempotency-Key': key }, timeoutMs: 8_000 };
-    const body = action === 'create' ? { machine_id: machine.id, image_id: image.id } : { id: target };
+    const body = action === 'create' ? { machine_id: machine.id, image_id: image.id, ...(chap ? { chap: {} } : {}) } : { id: target };
     if (via === 'nats') return this.spindle.ask<{ id: string }>(`targets.${action}`, body, options);
     if (action === 'create') return this.spindle.http<{ id: string }>('POST', 'targets', body, options);
     if (action === 'delete') return this.spindle.http<{ id: string }>('DELETE', `targets/${target}`, undefined, options);

@@ -47,9 +47,10 @@ const admitAuditor = async <C extends RequestContract<Action>>(
 export const recordSummedRefusals = async (parts: Parts, now: number): Promise<void> => {
   for (const { source, count } of parts.refusals.takeSums(now)) {
     const context = { source, requestId: newId() };
-    await record(parts, 'audit.search', 'anonymous', context, 'UNAUTHENTICATED', { further_refusals: count }).catch((err: unknown) =>
-      parts.log.error({ err, source, count }, 'refusals could not be recorded'),
-    );
+    await record(parts, 'audit.search', 'anonymous', context, 'UNAUTHENTICATED', { further_refusals: count }).catch((err: unknown) => {
+      parts.refusals.giveBack(source, count);
+      parts.log.error({ err, source, count }, 'refusals could not be recorded');
+    });
   }
 };
 
