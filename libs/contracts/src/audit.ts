@@ -12,7 +12,7 @@ const entryFields = {
   id: Id,
   time: Time,
   actor: z.string().describe('User name, `system`, or `anonymous`.'),
-  source: z.string().describe('Where from: `http:ADDRESS`, `nats` or `system`.'),
+  source: z.string().describe('Where from: `http:ADDRESS`, `nats` or `system`; then ` token:ID` when an API token was used.'),
   action: z.string().describe('Subject of the request, or name of the event for what the system did.'),
   resource: z.object({ type: z.string(), id: z.string().nullable() }),
   outcome: AuditOutcome,

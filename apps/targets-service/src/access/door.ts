@@ -170,8 +170,9 @@ const userTried = async (tx: EntityManager, login: RequestContract, body: unknow
 };
 /** @throws Refused FORBIDDEN */
 const mustBeAllowed = ({ role, proof }: Identity, action: Action): void => {
-  if (!mayDo(role, action)) throw new Refused('FORBIDDEN', { hint: `Role ${role} may not ${action}.` });
-  if (!mayDo(role, action, proof)) throw new Refused('FORBIDDEN', { hint: `${action} needs ${PROOF_NAMES[ONLY_WITH[action]!]}.` });
+  if (mayDo(role, action, proof)) return;
+  const needed = mayDo(role, action) ? ONLY_WITH[action] : undefined;
+  throw new Refused('FORBIDDEN', { hint: needed ? `${action} needs ${PROOF_NAMES[needed]}.` : `Role ${role} may not ${action}.` });
 };
 
 const PROOF_NAMES: Record<Proof, string> = { login: 'a login with a password', 'api-token': 'an API token' };
