@@ -253,6 +253,7 @@ describe('leaving', () => {
     const base = await leaver.getUrl();
     await untilConnected(base);
     const reached = new Promise<void>((resolve) => void bus.nats.subscribe('images.list', { max: 1, callback: () => resolve() }));
+    await bus.nats.flush();
     const answer = request(base)
       .get('/api/v1/images')
       .then((response) => response);
@@ -278,6 +279,7 @@ describe('health', () => {
 
   it('is ready once targets-service answers to its name', async () => {
     const service = await bus.nats.services.add({ name: 'targets-service', version: '1.0.0' });
+    await bus.nats.flush();
 
     const response = await request(url).get('/readyz');
 
