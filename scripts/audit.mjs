@@ -47,8 +47,12 @@ async function exportTo(path) {
 
 async function verify(path) {
   const { verifyFile } = await built('verify-file');
-  const { fault, entries, provenTo, heads, unseen } = await verifyFile(filesOf(path)).catch((error) => fail(error.message));
-  if (unseen > 0) console.log(`${unseen} collected heads are older than what was dropped, and were not looked at`);
+  const verdict = await verifyFile(filesOf(path)).catch((error) => fail(error.message));
+  const { fault, entries, provenTo, heads, dropped, isPart, unseen, unsigned } = verdict;
+  if (dropped > 0) console.log(`entries up to ${dropped} were dropped: ask for the export that the entry audit.drop names by its SHA-256`);
+  if (unsigned > 0) console.log(`${unsigned} collected heads are not signed by this key, and were not looked at`);
+  if (unseen > 0) console.log(`${unseen} collected heads are older than what is here, and were not looked at`);
+  if (isPart) console.log('a part of the trail: each entry is proved to be in it, not that no other fits the filter');
   if (!fault) return console.log(`good: ${entries} entries, ${heads} signed heads, nothing was changed up to entry ${provenTo}`);
   console.log(`NOT GOOD: line ${fault.line}: ${fault.what}\nup to entry ${provenTo} nothing was changed`);
   process.exit(1);

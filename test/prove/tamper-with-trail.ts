@@ -14,7 +14,7 @@ import { Parts } from '../../apps/audit-service/src/parts';
 import { recordEntry } from '../../apps/audit-service/src/record-entry';
 import { signIfDue } from '../../apps/audit-service/src/sign-checkpoint';
 import { headsBetween } from '../../apps/audit-service/src/tree.store';
-import { ExportVerifier, type Verdict } from '../../apps/audit-service/src/verify-export';
+import { ExportVerifier, type Fault } from '../../apps/audit-service/src/verify-export';
 import { Prng } from '../chaos/prng';
 import { unasked } from '../harness/audit-trail';
 import { startDatabaseServer } from '../harness/database-server';
@@ -67,7 +67,7 @@ export const tamperWithTrail = async (count: number, say: (line: string) => void
 const makeTrail = async (parts: Parts): Promise<void> => {
   for (let at = 1; at <= ENTRIES; at++) {
     await recordEntry(parts, intentOf(at));
-    if (at % HEAD_EVERY === 0) await parts.database.transaction((tx) => signIfDue(tx, parts.signer, { entries: 1, seconds: 1 }, undefined));
+    if (at % HEAD_EVERY === 0) await parts.database.transaction((tx) => signIfDue(tx, parts.signer, { entries: 1, seconds: 1 }, []));
   }
 };
 
@@ -91,8 +91,8 @@ const tamperMany = async (superuser: DataSource, signer: Signer, count: number, 
     size,
     root,
   }));
-  const untouched = await verdictOn(superuser.manager, signer, heads);
-  if (untouched.fault) throw new Error(`the trail is not good before anything was changed: ${untouched.fault.what}`);
+  const untouched = await firstFault(superuser.manager, signer, heads);
+  if (untouched) throw new Error(`the trail is not good before anything was changed: ${untouched.what}`);
   const prng = new Prng(SEED);
   say(`seed ${SEED}, ${ENTRIES} entries, a signed head each ${HEAD_EVERY}`);
   const made: Tampering[] = [];
@@ -118,7 +118,7 @@ const tamperOnce = async (
     await runner.query(TRIGGERS_OFF);
     const { seq, what } = await change(runner.manager, prng);
     if (anew) await hashAnew(runner.manager);
-    const { fault } = await verdictOn(runner.manager, signer, heads);
+    const fault = await firstFault(runner.manager, signer, heads);
     return {
       kind: anew ? `${name}, hashes too` : name,
       what: `${what} (${anew ? 'hashes too' : 'alone'})`,
@@ -155,7 +155,7 @@ const hashAnew = async (tx: EntityManager): Promise<void> => {
 };
 
 /** What an auditor does: exports what there is, and verifies it with the heads collected before. */
-const verdictOn = async (tx: EntityManager, signer: Signer, heads: Checkpoint[]): Promise<Verdict> => {
+const firstFault = async (tx: EntityManager, signer: Signer, heads: Checkpoint[]): Promise<Fault | null> => {
   const verifying = new ExportVerifier({ origin: signer.origin, publicKey: createPublicKey(signer.privateKey) }, heads);
   const input: InputOf<typeof ExportAudit> = { after: 0 };
   try {
@@ -166,15 +166,9 @@ const verdictOn = async (tx: EntityManager, signer: Signer, heads: Checkpoint[])
     }
   } catch (error) {
     // the export itself finds that hashes or heads are missing
-    return {
-      fault: { line: 0, seq: null, what: error instanceof Error ? error.message : String(error) },
-      entries: 0,
-      provenTo: 0,
-      heads: 0,
-      unseen: 0,
-    };
+    return { line: 0, seq: null, what: error instanceof Error ? error.message : String(error) };
   }
-  return verifying.end();
+  return verifying.end().fault;
 };
 
 interface Kind {

@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
 import { newId } from '#runtime';
 import { appendEntry } from './audit.store';
+import { rootOf, treeSize } from './tree.store';
 import { DROP_ACTION } from './verify-export';
 
 /** Shorter than anybody who publishes an intent again keeps it: an entry that is gone could be recorded twice. */
@@ -10,10 +11,8 @@ const DAY_MS = 86_400_000;
 export interface Drop {
   /** Whole months before this one go, `YYYY-MM`. */
   before: string;
-  /** What the export covers that was verified, by its newest signed head. */
-  exportedTo: number;
-  /** Of the export file, hex: which file it was stands in the trail. */
-  exportSha256: string;
+  /** What the export covers that was verified, by its newest signed head; and the file's hash, hex, which goes into the trail. */
+  exported: { size: number; root: Buffer; sha256: string };
   /** Who does it. */
   actor: string;
 }
@@ -36,14 +35,16 @@ export const startOfMonth = (month: string, now: Date): Date => {
  * @returns the last place that is gone
  * @throws NotDropped
  */
-export const dropEntries = async (tx: EntityManager, { before, exportedTo, exportSha256, actor }: Drop, now: Date): Promise<number> => {
+export const dropEntries = async (tx: EntityManager, { before, exported, actor }: Drop, now: Date): Promise<number> => {
   const start = startOfMonth(before, now);
+  if (exported.size > (await treeSize(tx)) || !(await rootOf(tx, exported.size)).equals(exported.root))
+    throw new NotDropped('the export is of another trail than this one');
   const [found] = await tx.query<{ up_to: string }[]>(
     // by place and not by time alone, since what goes must be a beginning; the newest entry gives the next one its place
     `SELECT coalesce((SELECT min(seq) - 1 FROM audit.entries WHERE recorded_at >= $1), (SELECT max(seq) - 1 FROM audit.entries), 0) AS up_to`,
     [start],
   );
-  const upTo = Math.min(Number(found!.up_to), exportedTo);
+  const upTo = Math.min(Number(found!.up_to), exported.size);
   const [oldest] = await tx.query<{ seq: string }[]>('SELECT coalesce(min(seq), 1) AS seq FROM audit.entries');
   if (upTo < Number(oldest!.seq)) throw new NotDropped(`there is nothing before ${before} that was exported`);
   await appendEntry(tx, {
@@ -57,7 +58,7 @@ export const dropEntries = async (tx: EntityManager, { before, exportedTo, expor
     code: null,
     request_id: 'none',
     before: { from: Number(oldest!.seq) },
-    after: { up_to: upTo, before, export_sha256: exportSha256 },
+    after: { up_to: upTo, before, export_sha256: exported.sha256 },
   });
   await tx.query('ALTER TABLE audit.entries DISABLE TRIGGER refuse_change');
   await tx.query('DELETE FROM audit.entries WHERE seq <= $1', [upTo]);

@@ -17,9 +17,10 @@ const DROP_TIMEOUT = '10min';
  */
 export const runDrop = async (ownerUrl: string, before: string, files: ExportFiles, actor: string, now = new Date()): Promise<number> => {
   startOfMonth(before, now);
-  const { fault, provenTo } = await verifyFile(files);
+  const { fault, isPart, provenTo, root } = await verifyFile(files);
   if (fault) throw new NotDropped(`the export is not good, line ${fault.line}: ${fault.what}`);
-  const exportSha256 = await sha256Of(files.export);
+  if (isPart || !root) throw new NotDropped('the export has a part of the trail only: what a filter left out would be nowhere');
+  const sha256 = await sha256Of(files.export);
   const log = createLog('audit drop', 'warn');
   const database = await connectDatabase({
     url: ownerUrl,
@@ -32,7 +33,7 @@ export const runDrop = async (ownerUrl: string, before: string, files: ExportFil
   try {
     return await inTransaction(database, async (tx) => {
       await tx.query(`SET LOCAL statement_timeout = '${DROP_TIMEOUT}'`);
-      return dropEntries(tx, { before, exportedTo: provenTo, exportSha256, actor }, now);
+      return dropEntries(tx, { before, exported: { size: provenTo, root, sha256 }, actor }, now);
     });
   } finally {
     await database.destroy();

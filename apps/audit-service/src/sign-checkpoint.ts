@@ -31,7 +31,7 @@ export class Inconsistent extends Error {}
  * @returns the newest head, whoever signed it; null while there is none
  * @throws Inconsistent
  */
-export const signIfDue = async (tx: EntityManager, signer: Signer, pace: Pace, outside: string | undefined): Promise<SignedHead | null> => {
+export const signIfDue = async (tx: EntityManager, signer: Signer, pace: Pace, outside: string[]): Promise<SignedHead | null> => {
   await takeSigningTurn(tx);
   const last = await lastHead(tx);
   const size = await treeSize(tx);
@@ -41,8 +41,8 @@ export const signIfDue = async (tx: EntityManager, signer: Signer, pace: Pace, o
   if (uncovered === 0) return last;
   if (uncovered > 0 && uncovered < pace.entries && ageSeconds < pace.seconds) return last;
   if (last) await mustBeginWith(tx, size, last.size, last.root, 'the database');
-  const kept =
-    outside === undefined ? null : openCheckpoint(outside, { origin: signer.origin, publicKey: createPublicKey(signer.privateKey) });
+  const verifier = { origin: signer.origin, publicKey: createPublicKey(signer.privateKey) };
+  const kept = outside.map((note) => openCheckpoint(note, verifier)).findLast((head) => head !== null);
   if (kept) await mustBeginWith(tx, size, kept.size, kept.root, 'the file of checkpoints');
   const root = await rootOf(tx, size);
   const note = signCheckpoint(signer, size, root);
@@ -71,12 +71,12 @@ export class CheckpointWriter {
   /** One turn. @throws Inconsistent, and whatever kept it from signing or passing on */
   async turn(): Promise<void> {
     const { database, signer } = this.parts;
-    const outside = this.file?.notes().at(-1);
+    const outside = this.file?.newest() ?? [];
     const head = await inTransaction(database, (tx) => signIfDue(tx, signer, this.pace, outside));
     if (!head || head.size <= this.passedOn) return;
     crashPoint('audit.checkpoint-signed');
     sizeGauge.set(head.size);
-    if (this.file && outside !== head.note) this.file.append(head.note);
+    if (this.file && outside.at(-1) !== head.note) this.file.append(head.note);
     // each time: where streams are in another account, nobody says that one is missing
     await ensureStreams(this.bus.nats, [CHECKPOINT_STREAM]);
     await publishStored(this.bus.nats, { subject: CHECKPOINT_SUBJECT, id: `checkpoint-${head.size}`, body: head.note });

@@ -5,12 +5,14 @@ import type { AuditIntent, GetCheckpoint, ExportAudit, OutputOf, ProveConsistenc
 import { CHECKPOINT_STREAM } from '#messaging';
 import { metrics } from '#runtime';
 import { eventually, intent, publish, startTrail, type Trail } from '../../../test/harness/audit-trail';
-import { readNotes } from './checkpoint-file';
-import { openCheckpoint, readVerifierKey, verifierKey } from './checkpoint-note';
+import { CheckpointFile, readNotes } from './checkpoint-file';
+import { openCheckpoint, readVerifierKey, signCheckpoint, verifierKey } from './checkpoint-note';
+import { leafOf, type LeafEntry } from './entry-leaf';
+import { checkpointLine, entryLine, headerLine } from './export-lines';
 import { isConsistent, leafHash, rootByInclusion } from './merkle';
 import { NotDropped } from './drop-entries';
 import { runDrop } from './run-drop';
-import { verifyFile } from './verify-file';
+import { verifyFile, type ExportFiles } from './verify-file';
 
 const binary = (text: string) => Buffer.from(text, 'base64');
 
@@ -57,6 +59,17 @@ describe('the signed trail', () => {
     const file = join(trail.folder, `export-${Math.random()}.ndjson`);
     writeFileSync(file, `${lines.join('\n')}\n`);
     writeFileSync(`${file}.key`, verifierKey(trail.signer.origin, publicKey()));
+    return file;
+  };
+  /** Good in itself, signed by the same key, and not of this database. */
+  const exportOfAnother = async (): Promise<string> => {
+    const { entry } = JSON.parse(readFileSync(await exported(), 'utf8').split('\n')[1]!) as { entry: LeafEntry };
+    const theirs = { ...entry, actor: 'eve' };
+    const leaf = leafOf(theirs);
+    const head = signCheckpoint(trail.signer, 1, leaf);
+    const header = headerLine({ origin: trail.signer.origin, size: 1, filters: {}, before: { size: 0, subtrees: [] } });
+    const file = join(trail.folder, 'another.ndjson');
+    writeFileSync(file, `${[header, entryLine(theirs, { leaf }), checkpointLine(head)].join('\n')}\n`);
     return file;
   };
   const verdict = (file: string) => verifyFile({ export: file, key: `${file}.key`, checkpoints: headsFile });
@@ -132,14 +145,18 @@ describe('the signed trail', () => {
     const files = { export: before, key: `${before}.key`, checkpoints: headsFile };
     const inAYear = new Date(Date.now() + 366 * 86_400_000);
 
-    await expect(runDrop(trail.database.audit_owner, new Date().toISOString().slice(0, 7), files, 'os:ada')).rejects.toThrow(NotDropped);
-    const upTo = await runDrop(
-      trail.database.audit_owner,
-      new Date(inAYear.getTime() - 100 * 86_400_000).toISOString().slice(0, 7),
-      files,
-      'os:ada',
-      inAYear,
-    );
+    const drop = (of: ExportFiles, month: Date) =>
+      runDrop(trail.database.audit_owner, month.toISOString().slice(0, 7), of, 'os:ada', inAYear);
+    const old = new Date(inAYear.getTime() - 100 * 86_400_000);
+    const part = await exported({ actor: 'part' });
+    const another = await exportOfAnother();
+    const withoutHeads = { export: another, key: files.key };
+
+    await expect(drop(files, inAYear)).rejects.toThrow(NotDropped);
+    await expect(drop({ ...files, export: part }, old)).rejects.toThrow('a part of the trail only');
+    await expect(drop(withoutHeads, old)).rejects.toThrow('of another trail');
+    expect(await trail.sql('SELECT min(seq)::int AS first FROM audit.entries')).toEqual([{ first: 1 }]);
+    const upTo = await drop(files, old);
     await add(intent());
     const after = await verdict(await exported());
     const { leaf, root, proof, size: tree } = (await trail.ask('audit.inclusion', { seq: 3 })) as OutputOf<typeof ProveInclusion>;
@@ -164,10 +181,16 @@ describe('the signed trail', () => {
     expect(heads().at(-1)!.split('\n')[1]).toBe(String(signed));
   }, 30_000);
 
-  it('reads a file of heads whose last one a crash cut short', () => {
+  it('reads a file of heads that a power cut tore, also once it has grown again', async () => {
     const notes = heads();
-    appendFileSync(headsFile, notes.at(-1)!.slice(0, 30));
+    const whole = await exported({}, Number(notes.at(-1)!.split('\n')[1]));
+    for (const torn of [notes[0]!.slice(0, 30), notes[0]!.slice(0, -20)]) {
+      appendFileSync(headsFile, torn);
+      new CheckpointFile(headsFile).append(notes.at(-1)!);
+    }
+    const good = heads().filter((note) => openCheckpoint(note, { origin: trail.signer.origin, publicKey: publicKey() }));
 
-    expect(heads()).toEqual(notes);
+    expect(good).toEqual([...notes, notes.at(-1), notes.at(-1)]);
+    expect(await verdict(whole)).toMatchObject({ unsigned: 1 });
   });
 });

@@ -48,7 +48,16 @@ const verdictOn = (lines: string[], outside: Checkpoint[] = []): Verdict => {
 const replaced = (at: number, ...lines: string[]) => [...whole.slice(0, at), ...lines, ...whole.slice(at + 1)];
 
 it('believes a trail that is as it was signed', () => {
-  expect(verdictOn(whole, [headOf(ten.slice(0, 3)), headOf(ten)])).toEqual({ fault: null, entries: 10, provenTo: 10, heads: 2, unseen: 0 });
+  expect(verdictOn(whole, [headOf(ten.slice(0, 3)), headOf(ten)])).toEqual({
+    fault: null,
+    entries: 10,
+    isPart: false,
+    provenTo: 10,
+    root: headOf(ten).root,
+    heads: 2,
+    dropped: 0,
+    unseen: 0,
+  });
 });
 
 const changed = entry(3, { actor: 'eve' });
@@ -91,6 +100,15 @@ it('finds a trail that was signed anew after a cut, by a head that was kept else
 
   expect(verdictOn(cut).fault).toBeNull();
   expect(verdictOn(cut, [headOf(ten)]).fault).toMatchObject({ seq: 7, what: expect.stringContaining('up to 10 were signed') as string });
+});
+
+it('finds that two different trails of one size were signed, by heads that were kept elsewhere', () => {
+  const theirs = headOf([...ten.slice(0, 6), entry(7, { actor: 'eve' })]);
+
+  expect(verdictOn(whole, [theirs, headOf(ten.slice(0, 7))]).fault).toMatchObject({
+    seq: null,
+    what: expect.stringContaining('two different trails of 7') as string,
+  });
 });
 
 describe('of a trail whose beginning was dropped', () => {
@@ -138,6 +156,15 @@ describe('of a part of the trail', () => {
     expect(verdictOn([...part, lineOf(ten[2]!), lineOf(ten[8]!), signed({ origin, size, root })])).toMatchObject({
       fault: null,
       entries: 2,
+      isPart: true,
+    });
+  });
+
+  it('does not believe a signed head that is not the one that was kept elsewhere', () => {
+    const lines = [...part, lineOf(ten[2]!), signed({ origin, size, root })];
+
+    expect(verdictOn(lines, [{ origin, size, root: headOf(ten.slice(1)).root }]).fault).toMatchObject({
+      what: expect.stringContaining('kept elsewhere') as string,
     });
   });
 

@@ -14,10 +14,16 @@ export interface Fault {
 export interface Verdict {
   fault: Fault | null;
   entries: number;
+  /** Entries that a filter left out are not there, and that they are all that it leaves out is not proved. */
+  isPart: boolean;
   /** Of the newest signed head that was found good: up to here nothing was changed. */
   provenTo: number;
+  /** Root of that head; it is the same in every copy of the trail. */
+  root: Buffer | null;
   heads: number;
-  /** Heads from elsewhere that are older than what was dropped, so that they could not be looked at. */
+  /** Entries before the first one here, which an entry says were dropped. */
+  dropped: number;
+  /** Heads from elsewhere that are older than what was dropped, or than the one head of a part, so that they could not be looked at. */
   unseen: number;
 }
 
@@ -58,21 +64,25 @@ export class ExportVerifier {
   private entries = 0;
   private heads = 0;
   private provenTo = 0;
+  private root: Buffer | null = null;
   private lastSeq = 0;
   private saysDropped = false;
   private fault: Fault | null = null;
-  private readonly outside: Map<number, Checkpoint>;
-  private readonly largest: number;
+  private readonly outside = new Map<number, Checkpoint>();
   /** Of a part: the roots that its proofs lead to, each with the first entry that has it. All must be the signed one. */
   private readonly roots = new Map<string, { line: number; seq: number }>();
-  private signedRoot?: string;
+  /** Both were signed: whoever has the key shows different trails to different people. */
+  private twoOfOneSize?: number;
 
   constructor(
     private readonly verifier: Verifier,
     outside: Checkpoint[] = [],
   ) {
-    this.outside = new Map(outside.map((head) => [head.size, head]));
-    this.largest = Math.max(0, ...this.outside.keys());
+    for (const head of outside) {
+      const other = this.outside.get(head.size);
+      if (other && !other.root.equals(head.root)) this.twoOfOneSize ??= head.size;
+      this.outside.set(head.size, head);
+    }
   }
 
   /** @returns false once something is wrong: what follows would only repeat it */
@@ -99,9 +109,10 @@ export class ExportVerifier {
         this.fault = { line: this.at, seq: error.seq, what: error.message };
       }
     }
-    const { fault, entries, provenTo, heads } = this;
-    const unseen = [...this.outside.keys()].filter((size) => size < (this.header?.before ?? 0)).length;
-    return { fault, entries, provenTo, heads, unseen };
+    const { fault, entries, provenTo, root, heads } = this;
+    const { isPart = false, before: dropped = 0, size = 0 } = this.header ?? {};
+    const unseen = [...this.outside.keys()].filter((of) => (isPart ? of < size : of < dropped)).length;
+    return { fault, entries, isPart, provenTo, root, heads, dropped, unseen };
   }
 
   private readHeader(line: string): void {
@@ -117,7 +128,7 @@ export class ExportVerifier {
       said.before.subtrees.map((hash) => Buffer.from(hash, 'base64')),
     );
     this.lastSeq = said.before.size;
-    this.compareOutside();
+    this.compareOutside(this.edge.size, this.edge.root());
   }
 
   private readEntry(line: string, { isPart, before, size }: ReadHeader): void {
@@ -134,7 +145,7 @@ export class ExportVerifier {
     this.entries++;
     if (isPart) return this.keepRoot(hash, seq, size, proof ?? []);
     this.edge.add(hash);
-    this.compareOutside();
+    if (this.outside.has(this.edge.size)) this.compareOutside(this.edge.size, this.edge.root());
   }
 
   private keepRoot(leaf: Buffer, seq: number, size: number, proof: string[]): void {
@@ -153,20 +164,21 @@ export class ExportVerifier {
     const head = typeof checkpoint === 'string' ? openCheckpoint(checkpoint, this.verifier) : null;
     if (!head) throw new Bad(null, 'is no head that the key has signed');
     if (head.size !== (isPart ? size : this.edge.size)) throw new Bad(null, `is the head of ${head.size} entries, and stands elsewhere`);
-    if (isPart) this.signedRoot = head.root.toString('base64');
-    else this.compare(head, 'signed');
+    if (isPart) this.compareOutside(size, head.root);
+    else this.compare(head, this.edge.root(), 'signed');
     this.heads++;
     this.provenTo = head.size;
+    this.root = head.root;
   }
 
-  /** Heads that somebody kept elsewhere, as soon as as many entries are read. */
-  private compareOutside(): void {
-    const head = this.outside.get(this.edge.size);
-    if (head) this.compare(head, 'kept elsewhere');
+  /** With a head that somebody kept elsewhere, if there is one of this size. */
+  private compareOutside(size: number, root: Buffer): void {
+    const head = this.outside.get(size);
+    if (head) this.compare(head, root, 'kept elsewhere');
   }
 
-  private compare(head: Checkpoint, which: string): void {
-    if (!head.root.equals(this.edge.root()))
+  private compare(head: Checkpoint, root: Buffer, which: string): void {
+    if (!head.root.equals(root))
       throw new Bad(this.provenTo + 1, `an entry from ${this.provenTo + 1} to ${head.size} is not the one of the head that was ${which}`);
   }
 
@@ -175,12 +187,14 @@ export class ExportVerifier {
     const { isPart, size, before } = this.header;
     if (!isPart && this.lastSeq !== size)
       throw new Bad(this.lastSeq + 1, `the export ends before entry ${this.lastSeq + 1}; it says that it has ${size}`);
-    if (isPart ? this.signedRoot === undefined : this.provenTo !== size)
-      throw new Bad(this.provenTo + 1, `no signed head covers the entries from ${this.provenTo + 1}`);
-    if (this.largest > size) throw new Bad(size + 1, `entries up to ${this.largest} were signed, and those from ${size + 1} are not here`);
+    if (this.provenTo !== size) throw new Bad(this.provenTo + 1, `no signed head covers the entries from ${this.provenTo + 1}`);
+    const largest = Math.max(0, ...this.outside.keys());
+    if (largest > size) throw new Bad(size + 1, `entries up to ${largest} were signed, and those from ${size + 1} are not here`);
     if (before > 0 && !this.saysDropped)
       throw new Bad(before, `the entries up to ${before} are missing, and none says that they were dropped`);
-    const [wrong] = [...this.roots].filter(([root]) => root !== this.signedRoot).map(([, first]) => first);
+    if (this.twoOfOneSize !== undefined)
+      throw new Bad(null, `two different trails of ${this.twoOfOneSize} entries were signed: the heads that were kept elsewhere show it`);
+    const [wrong] = [...this.roots].filter(([root]) => root !== this.root?.toString('base64')).map(([, first]) => first);
     if (wrong) throw new Bad(wrong.seq, `entry ${wrong.seq} is not in the tree that was signed`);
   }
 }
