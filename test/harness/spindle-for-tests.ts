@@ -37,6 +37,7 @@ export interface SpindleForTests extends Spindle {
   end: () => Promise<void>;
 }
 
+const TOKEN_USED_MS = 600_000;
 let names = 0;
 const fresh = (): string => `t${process.pid}-${++names}`;
 
@@ -61,9 +62,18 @@ export const startSpindleForTests = async (
     reconnectTimeWait: 200,
   });
   let admin = '';
+  let loggedInAt = 0;
+  /** Tokens end after a quarter of an hour; long runs do not. */
+  const adminToken = async (): Promise<string> => {
+    if (Date.now() - loggedInAt > TOKEN_USED_MS) {
+      loggedInAt = Date.now();
+      admin = await logIn(endpoints.username, endpoints.password);
+    }
+    return admin;
+  };
 
   const http: SpindleForTests['http'] = async <T>(method: string, path: string, body?: unknown, options: Options = {}) => {
-    const token = options.token === undefined ? admin : options.token;
+    const token = options.token === undefined ? await adminToken() : options.token;
     const response = await fetch(`${endpoints.http_url}${path.startsWith('/') ? '' : '/api/v1/'}${path}`, {
       method,
       headers: {
@@ -78,7 +88,7 @@ export const startSpindleForTests = async (
     return { status: response.status, code: answer.code, body: answer, headers: Object.fromEntries(response.headers) };
   };
   const ask: SpindleForTests['ask'] = async <T>(subject: string, body: unknown, options: Options = {}) => {
-    const token = options.token === undefined ? admin : options.token;
+    const token = options.token === undefined ? await adminToken() : options.token;
     const sent = natsHeaders();
     if (token) sent.set('Authorization', `Bearer ${token}`);
     for (const [key, value] of Object.entries(options.headers ?? {})) sent.set(key, value);
@@ -110,7 +120,7 @@ export const startSpindleForTests = async (
     if (answer.status !== 201) throw new Error(`${path}: ${JSON.stringify(answer.body)}`);
     return answer.body;
   };
-  admin = await logIn(endpoints.username, endpoints.password);
+  await adminToken();
   const add = {
     get admin() {
       return admin;

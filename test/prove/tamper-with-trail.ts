@@ -9,11 +9,10 @@ import { Settings } from '../../apps/audit-service/src/config';
 import { connectTrail } from '../../apps/audit-service/src/data-source';
 import { leafOf } from '../../apps/audit-service/src/entry-leaf';
 import { exportPage } from '../../apps/audit-service/src/export-trail';
-import { finishedBy, keyOf, nodeHash } from '../../apps/audit-service/src/merkle';
 import { Parts } from '../../apps/audit-service/src/parts';
-import { recordEntry } from '../../apps/audit-service/src/record-entry';
+import { recordEntries } from '../../apps/audit-service/src/record-entries';
 import { signIfDue } from '../../apps/audit-service/src/sign-checkpoint';
-import { headsBetween } from '../../apps/audit-service/src/tree.store';
+import { addLeaves, headsBetween } from '../../apps/audit-service/src/tree.store';
 import { ExportVerifier, type Fault } from '../../apps/audit-service/src/verify-export';
 import { Prng } from '../chaos/prng';
 import { unasked } from '../harness/audit-trail';
@@ -66,7 +65,7 @@ export const tamperWithTrail = async (count: number, say: (line: string) => void
 
 const makeTrail = async (parts: Parts): Promise<void> => {
   for (let at = 1; at <= ENTRIES; at++) {
-    await recordEntry(parts, intentOf(at));
+    await recordEntries(parts, intentOf(at));
     if (at % HEAD_EVERY === 0) await parts.database.transaction((tx) => signIfDue(tx, parts.signer, { entries: 1, seconds: 1 }, []));
   }
 };
@@ -135,17 +134,10 @@ const tamperOnce = async (
 const hashAnew = async (tx: EntityManager): Promise<void> => {
   await tx.query('DELETE FROM audit.nodes');
   const rows = await tx.find(AuditEntryRow, { order: { seq: 'ASC' } });
-  const hashes = new Map<string, Buffer>();
-  for (const [at, row] of rows.entries()) {
-    hashes.set(keyOf({ level: 0, position: at }), leafOf(leafEntry({ ...row, seq: at + 1 })));
-    for (const { level, position } of finishedBy(at)) {
-      const [left, right] = [position * 2, position * 2 + 1].map((child) => hashes.get(keyOf({ level: level - 1, position: child }))!);
-      hashes.set(keyOf({ level, position }), nodeHash(left!, right!));
-    }
-  }
-  await tx.query(
-    `INSERT INTO audit.nodes SELECT split_part(key, '/', 1)::int, split_part(key, '/', 2)::int, hash FROM unnest($1::text[], $2::bytea[]) AS t (key, hash)`,
-    [[...hashes.keys()], [...hashes.values()]],
+  await addLeaves(
+    tx,
+    1,
+    rows.map((row, at) => leafOf(leafEntry({ ...row, seq: at + 1 }))),
   );
   await tx.query(
     `UPDATE audit.entries e SET seq = n.place + ${FAR} FROM (SELECT seq, row_number() OVER (ORDER BY seq) AS place FROM audit.entries) n WHERE n.seq = e.seq`,

@@ -2,7 +2,7 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 import type { AuditEntryRow } from '../src/audit-entry.entity';
 import { leafEntry } from '../src/audit.store';
 import { leafOf } from '../src/entry-leaf';
-import { addLeaf } from '../src/tree.store';
+import { addLeaves } from '../src/tree.store';
 
 const PAGE = 1_000;
 
@@ -65,12 +65,10 @@ export class MerkleLog1764000001000 implements MigrationInterface {
         `SELECT * FROM audit.entries WHERE seq > $1 ORDER BY seq LIMIT ${PAGE}`,
         [after],
       );
-      for (const row of rows) {
-        const entry = leafEntry({ ...row, seq: Number(row.seq) });
-        await addLeaf(manager, entry.seq, leafOf(entry));
-        after = entry.seq;
-      }
-      if (rows.length < PAGE) return;
+      const entries = rows.map((row) => leafEntry({ ...row, seq: Number(row.seq) }));
+      if (entries.length > 0) await addLeaves(manager, entries[0]!.seq, entries.map(leafOf));
+      if (entries.length < PAGE) return;
+      after = entries.at(-1)!.seq;
     }
   }
 

@@ -7,7 +7,7 @@ import { AnonymousRefusals } from '#runtime';
 import { Settings } from './config';
 import { MIGRATIONS, SCHEMA, connectTrail } from './data-source';
 import { Parts } from './parts';
-import { recordEntry } from './record-entry';
+import { recordEntries } from './record-entries';
 
 const signer = { origin: 'spec', privateKey: generateKeyPairSync('ed25519').privateKey };
 
@@ -39,7 +39,7 @@ describe('the table of the audit trail', () => {
     beforeAll(async () => {
       await provision('append_only');
       const connection = await connectTrail(settings(database.audit_owner), silent);
-      await recordEntry(new Parts(connection, unasked, signer, new AnonymousRefusals(1), silent), intent());
+      await recordEntries(new Parts(connection, unasked, signer, new AnonymousRefusals(1), silent), intent());
       await connection.destroy();
     });
 

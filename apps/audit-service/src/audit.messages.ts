@@ -5,7 +5,7 @@ import { AUDIT_INTENT_SUBJECT, AUDIT_STREAM, type RequestContext } from '#messag
 import { exportTrail } from './export-trail';
 import { Parts } from './parts';
 import { getCheckpoint, proveConsistency, proveInclusion } from './prove-trail';
-import { recordEntry } from './record-entry';
+import { recordEntries } from './record-entries';
 import { searchAudit } from './search-audit';
 
 /** Everything this service answers. */
@@ -15,7 +15,7 @@ export class AuditMessages {
 
   @EventPattern(`${AUDIT_INTENT_SUBJECT}.>`, { stream: AUDIT_STREAM, durable: 'audit-service' })
   record(@Payload() body: unknown) {
-    return recordEntry(this.parts, body);
+    return recordEntries(this.parts, body);
   }
 
   @MessagePattern(SearchAudit.subject)

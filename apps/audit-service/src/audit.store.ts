@@ -5,47 +5,40 @@ import { crashPoint } from '#runtime';
 import { AuditEntryRow } from './audit-entry.entity';
 import { leafOf, type LeafEntry } from './entry-leaf';
 import { subjectsOf } from './subjects-of';
-import { addLeaf } from './tree.store';
+import { addLeaves } from './tree.store';
 
 /** All SQL of the trail. Every function takes the transaction, so that the call shows what is inside one. */
 
 /**
- * The entry's place, or undefined when an entry with this id is there already. The database gives out the place; what is hashed is
+ * Appends what is not there already, by its id, in this order and without gaps. The database gives out the places; what is hashed is
  * what the database says that it has stored.
+ * @returns those that were not
  */
-export const appendEntry = async (tx: EntityManager, intent: AuditIntent): Promise<number | undefined> => {
+export const appendEntries = async (tx: EntityManager, intents: AuditIntent[]): Promise<LeafEntry[]> => {
   crashPoint('audit.transaction-open');
-  const { target_id, machine_id } = subjectsOf(intent);
-  const json = (value: unknown) => (value === null ? null : JSON.stringify(value));
-  const [appended] = await tx.query<StoredEntry[]>(
-    `INSERT INTO audit.entries (id, time, actor, source, action, resource_type, resource_id, target_id, machine_id, outcome, code,
-       request_id, before, after)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
-     ON CONFLICT (id) DO NOTHING RETURNING *`,
-    [
-      intent.id,
-      intent.time,
-      intent.actor,
-      intent.source,
-      intent.action,
-      intent.resource.type,
-      intent.resource.id,
-      target_id,
-      machine_id,
-      intent.outcome,
-      intent.code,
-      intent.request_id,
-      json(intent.before),
-      json(intent.after),
-    ],
-  );
+  const appended = (await tx.query<StoredEntry[]>(APPEND, [JSON.stringify(intents.map(columnsOf))])).map(rowOf).map(leafEntry);
   crashPoint('audit.row-inserted');
-  if (!appended) return undefined;
-  const entry = leafEntry(rowOf(appended));
-  await addLeaf(tx, entry.seq, leafOf(entry));
+  if (appended.length > 0) await addLeaves(tx, appended[0]!.seq, appended.map(leafOf));
   crashPoint('audit.leaf-appended');
-  return entry.seq;
+  return appended;
 };
+
+/** Rows of one command are inserted in order, and the trigger that gives out the places sees those before it. */
+const APPEND = `
+  INSERT INTO audit.entries (id, time, actor, source, action, resource_type, resource_id, target_id, machine_id, outcome, code,
+    request_id, before, after)
+  SELECT id, time, actor, source, action, resource_type, resource_id, target_id, machine_id, outcome, code, request_id, before, after
+  FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (id uuid, time timestamptz, actor text, source text, action text,
+    resource_type text, resource_id text, target_id uuid, machine_id uuid, outcome text, code text, request_id text, before jsonb,
+    after jsonb)) WITH ORDINALITY ORDER BY ordinality
+  ON CONFLICT (id) DO NOTHING RETURNING *`;
+
+const columnsOf = ({ resource, ...intent }: AuditIntent) => ({
+  ...intent,
+  ...subjectsOf({ resource, ...intent }),
+  resource_type: resource.type,
+  resource_id: resource.id,
+});
 
 /** As the driver gives it: the place as text. */
 type StoredEntry = Omit<AuditEntryRow, 'seq'> & { seq: string };

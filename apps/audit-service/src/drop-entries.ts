@@ -1,6 +1,7 @@
 import type { EntityManager } from 'typeorm';
+import type { AuditIntent } from '#contracts';
 import { newId } from '#runtime';
-import { appendEntry } from './audit.store';
+import { appendEntries } from './audit.store';
 import { rootOf, treeSize } from './tree.store';
 import { DROP_ACTION } from './verify-export';
 
@@ -47,7 +48,7 @@ export const dropEntries = async (tx: EntityManager, { before, exported, actor }
   const upTo = Math.min(Number(found!.up_to), exported.size);
   const [oldest] = await tx.query<{ seq: string }[]>('SELECT coalesce(min(seq), 1) AS seq FROM audit.entries');
   if (upTo < Number(oldest!.seq)) throw new NotDropped(`there is nothing before ${before} that was exported`);
-  await appendEntry(tx, {
+  const entry: AuditIntent = {
     id: newId(),
     time: now.toISOString(),
     actor,
@@ -59,7 +60,8 @@ export const dropEntries = async (tx: EntityManager, { before, exported, actor }
     request_id: 'none',
     before: { from: Number(oldest!.seq) },
     after: { up_to: upTo, before, export_sha256: exported.sha256 },
-  });
+  };
+  await appendEntries(tx, [entry]);
   await tx.query('ALTER TABLE audit.entries DISABLE TRIGGER refuse_change');
   await tx.query('DELETE FROM audit.entries WHERE seq <= $1', [upTo]);
   await tx.query('ALTER TABLE audit.entries ENABLE ALWAYS TRIGGER refuse_change');

@@ -4,14 +4,15 @@ import {
   EMPTY_ROOT,
   TreeEdge,
   consistencyRanges,
-  finishedBy,
   foldHashes,
   inclusionRanges,
   isConsistent,
+  keyOf,
   leafHash,
   rootByInclusion,
   subtreesOf,
   type Range,
+  type Subtree,
 } from './merkle';
 
 /** The definition of section 2.1 of RFC 6962, word for word, and nothing else. */
@@ -59,10 +60,14 @@ it('has the root of the definition at each size, by its edge and by its complete
 });
 
 it('finishes each complete subtree with its last leaf, once', () => {
-  const finished = [...Array(64).keys()].flatMap(finishedBy);
+  const [edge, leaves] = [new TreeEdge(), data(64)];
+  const added: Subtree[] = [];
+  for (const leaf of leaves) edge.add(leafHash(leaf), (subtree) => added.push(subtree));
 
-  expect(finished).toHaveLength(63);
-  expect(new Set(finished.map(({ level, position }) => `${level}/${position}`)).size).toBe(63);
+  expect(added).toHaveLength(64 + 63);
+  expect(new Set(added.map(keyOf)).size).toBe(64 + 63);
+  for (const { level, position, hash } of added)
+    expect(hash).toEqual(MTH(leaves.slice(position * 2 ** level, (position + 1) * 2 ** level)));
 });
 
 it('proves that each leaf is in the tree, and no other', () => {

@@ -52,16 +52,6 @@ export const subtreesOf = ({ start, end }: Range): Address[] => {
 export const foldHashes = (hashes: Uint8Array[]): Buffer =>
   hashes.length === 0 ? EMPTY_ROOT : Buffer.from(hashes.reduceRight((right, left) => nodeHash(left, right)));
 
-/** Complete subtrees that a new leaf finishes, lowest first; each is the parent of the one before and of that one's left neighbour. */
-export const finishedBy = (index: number): Address[] => {
-  const found: Address[] = [];
-  for (let level = 1, position = index; position % 2 === 1; level++) {
-    position = (position - 1) / 2;
-    found.push({ level, position });
-  }
-  return found;
-};
-
 /** PATH of section 2.1.1: the ranges whose hashes, in this order, lead from a leaf to the root of the first `size` leaves. */
 export const inclusionRanges = (index: number, size: number, start = 0): Range[] => {
   if (size <= 1) return [];
@@ -114,23 +104,30 @@ const joined = (left: Range & { hash: Uint8Array }, right: Range & { hash: Uint8
   hash: nodeHash(left.hash, right.hash),
 });
 
+export interface Subtree extends Address {
+  hash: Buffer;
+}
+
 /** The right edge of a growing tree: all that is needed to add leaves and to know the root. At most one hash a level. */
 export class TreeEdge {
-  private readonly subtrees: { leaves: number; hash: Buffer }[];
+  private readonly subtrees: Subtree[];
   size = 0;
 
   /** @param before hashes of `subtreesOf` what comes before the first leaf that is added */
   constructor(size = 0, before: Buffer[] = []) {
     const addresses = subtreesOf({ start: 0, end: size });
     if (addresses.length !== before.length) throw new RangeError(`${size} leaves are ${addresses.length} subtrees, not ${before.length}`);
-    this.subtrees = before.map((hash, at) => ({ leaves: 2 ** addresses[at]!.level, hash }));
+    this.subtrees = before.map((hash, at) => ({ ...addresses[at]!, hash }));
     this.size = size;
   }
 
-  add(leaf: Buffer): void {
-    let added = { leaves: 1, hash: leaf };
-    for (let last = this.subtrees.at(-1); last?.leaves === added.leaves; last = this.subtrees.at(-1)) {
-      added = { leaves: added.leaves * 2, hash: nodeHash(last.hash, added.hash) };
+  /** @param keep is given the leaf and each complete subtree that it finishes, lowest first */
+  add(leaf: Buffer, keep?: (added: Subtree) => void): void {
+    let added: Subtree = { level: 0, position: this.size, hash: leaf };
+    keep?.(added);
+    for (let left = this.subtrees.at(-1); left?.level === added.level; left = this.subtrees.at(-1)) {
+      added = { level: left.level + 1, position: left.position / 2, hash: nodeHash(left.hash, added.hash) };
+      keep?.(added);
       this.subtrees.pop();
     }
     this.subtrees.push(added);

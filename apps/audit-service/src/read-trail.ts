@@ -2,7 +2,7 @@ import { Refused, mayDo, parseInput, type Action, type InputOf, type RequestCont
 import type { RequestContext } from '#messaging';
 import { newId, type AccessClaims } from '#runtime';
 import type { Parts } from './parts';
-import { recordEntry } from './record-entry';
+import { recordEntries } from './record-entries';
 
 /**
  * Lets those read the trail who may, and has every reading stand in it before the answer goes out, as every refusal: what cannot be
@@ -62,7 +62,7 @@ const record = (
   code: string | null,
   after: unknown,
 ): Promise<void> =>
-  recordEntry(parts, {
+  recordEntries(parts, {
     id: newId(),
     time: new Date().toISOString(),
     actor,

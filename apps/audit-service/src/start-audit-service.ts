@@ -23,7 +23,7 @@ import type { Signer } from './checkpoint-note';
 import type { Settings } from './config';
 import { connectTrail } from './data-source';
 import { Parts } from './parts';
-import { lastSeqGauge } from './record-entry';
+import { lastSeqGauge } from './record-entries';
 import { CheckpointWriter, Inconsistent, countFailure } from './sign-checkpoint';
 
 const SUM_EVERY_MS = 5_000;

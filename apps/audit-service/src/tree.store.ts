@@ -1,19 +1,17 @@
 import type { EntityManager } from 'typeorm';
-import { finishedBy, foldHashes, keyOf, nodeHash, subtreesOf, type Address, type Range } from './merkle';
+import { TreeEdge, foldHashes, keyOf, subtreesOf, type Address, type Range, type Subtree } from './merkle';
 
 /** All SQL of the Merkle tree over the trail: hashes of entries and of complete subtrees, and what was signed. */
 
 /**
- * Adds the hash of the entry at place `seq`, and the subtrees that it finishes: one read and one write at most. Right behind the
- * insert of the entry, whose lock makes appends take turns.
+ * Adds the hashes of entries, the first of which has place `seq`, and the subtrees that they finish: one read and one write, however
+ * many they are. Right behind the insert of the entries, whose lock makes appends take turns.
  */
-export const addLeaf = async (tx: EntityManager, seq: number, leaf: Buffer): Promise<void> => {
-  const index = seq - 1;
-  const parents = finishedBy(index);
-  const neighbours = parents.map(({ level, position }) => ({ level: level - 1, position: position * 2 }));
-  const hashes = await readNodes(tx, neighbours);
-  const added: (Address & { hash: Buffer })[] = [{ level: 0, position: index, hash: leaf }];
-  for (const [at, parent] of parents.entries()) added.push({ ...parent, hash: nodeHash(hashes[at]!, added[at]!.hash) });
+export const addLeaves = async (tx: EntityManager, seq: number, leaves: Buffer[]): Promise<void> => {
+  const size = seq - 1;
+  const edge = new TreeEdge(size, await readNodes(tx, subtreesOf({ start: 0, end: size })));
+  const added: Subtree[] = [];
+  for (const leaf of leaves) edge.add(leaf, (subtree) => added.push(subtree));
   await tx.query('INSERT INTO audit.nodes (level, position, hash) SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bytea[])', [
     added.map(({ level }) => level),
     added.map(({ position }) => position),

@@ -84,7 +84,12 @@ export const auditParts = (streams: readonly StreamFacts[]) => ({
     'audit-intent': {
       address: 'audit-intent.{action}',
       title: 'Entries on their way into the audit trail',
-      parameters: { action: { description: 'Subject of the request, or name of the event.', examples: ['targets.create'] } },
+      parameters: {
+        action: {
+          description: 'Subject of the request, or name of the event; `several` for a list of entries.',
+          examples: ['targets.create'],
+        },
+      },
       messages: { intent: { $ref: '#/components/messages/audit-intent' } },
       ...streamOf(streams, 'audit-intent.x'),
     },
@@ -95,8 +100,9 @@ export const auditParts = (streams: readonly StreamFacts[]) => ({
   messages: {
     'audit-intent': {
       name: 'audit-intent',
-      summary: 'One entry of the audit trail before it has its place there. Its id makes recording it twice harmless.',
-      payload: schemaRef(idOf(AuditIntent)),
+      summary:
+        'One entry of the audit trail before it has its place there, or a list of those that waited together. The id makes recording one twice harmless.',
+      payload: { oneOf: [schemaRef(idOf(AuditIntent)), { type: 'array', items: schemaRef(idOf(AuditIntent)) }] },
       examples: [{ payload: intent }],
     },
   },

@@ -1,14 +1,7 @@
 import { Client } from 'pg';
-import { AUDIT_STREAM, EVENTS_STREAM, ensureStreams, publishNext, streamState, type Bus } from '#messaging';
+import { AUDIT_INTENT_SUBJECT, AUDIT_STREAM, EVENTS_STREAM, ensureStreams, publishNext, streamState, type Bus } from '#messaging';
 import { counter, crashPoint, sleep, type Logger } from '#runtime';
-
-interface Row {
-  position: string;
-  message_id: string;
-  subject: string;
-  request_id: string;
-  body: unknown;
-}
+import { groupIntents, messageOf, type OutboxMessage, type Row } from './group-intents';
 
 const BATCH = 200;
 /** Session lock of the one relay that publishes; another waits for it as a standby. */
@@ -147,26 +140,31 @@ export class OutboxRelay {
     return rows.length;
   }
 
-  /** One at a time: with several on their way, one that is refused would come after its successors. Positions that are stored. */
+  /** Both streams at once, each in its order. Positions that are stored. */
   private async publish(rows: Row[]): Promise<string[]> {
+    const isIntent = ({ subject }: Row) => subject.startsWith(`${AUDIT_INTENT_SUBJECT}.`);
+    const stored = await Promise.all([
+      this.publishTo(AUDIT_STREAM, groupIntents(rows.filter(isIntent))),
+      this.publishTo(EVENTS_STREAM, rows.filter((row) => !isIntent(row)).map(messageOf)),
+    ]);
+    return stored.flat();
+  }
+
+  /** One at a time: with several on their way, one that is refused would come after its successors. */
+  private async publishTo(stream: string, messages: OutboxMessage[]): Promise<string[]> {
     const stored: string[] = [];
-    for (const row of rows) {
+    for (const { positions, ...message } of messages) {
       try {
-        await this.publishOne(row);
+        const last = this.lastSequence.get(stream) ?? 0;
+        const sequence = await publishNext(this.bus.nats, message, last);
+        this.lastSequence.set(stream, Math.max(last, sequence));
       } catch (err) {
-        this.log.warn({ err, subject: row.subject }, 'JetStream did not store a message');
+        this.log.warn({ err, subject: message.subject }, 'JetStream did not store a message');
         break;
       }
       crashPoint('relay.stored');
-      stored.push(row.position);
+      stored.push(...positions);
     }
     return stored;
-  }
-
-  private async publishOne({ subject, message_id: id, body, request_id: requestId }: Row): Promise<void> {
-    const stream = subject.startsWith('audit-intent.') ? AUDIT_STREAM : EVENTS_STREAM;
-    const last = this.lastSequence.get(stream) ?? 0;
-    const sequence = await publishNext(this.bus.nats, { subject, id, body, requestId }, last);
-    this.lastSequence.set(stream, Math.max(last, sequence));
   }
 }

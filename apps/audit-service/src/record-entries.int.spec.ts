@@ -4,7 +4,7 @@ import { eventually, intent, publish, silent, startTrail, type Trail, unasked } 
 import { Settings } from './config';
 import { connectTrail } from './data-source';
 import { Parts } from './parts';
-import { recordEntry } from './record-entry';
+import { recordEntries } from './record-entries';
 
 describe('the audit trail', () => {
   let trail: Trail;
@@ -74,7 +74,7 @@ describe('the audit trail', () => {
       i % 5 === 0 ? intent({ request_id: 'r-many', time: '0000-01-01T00:00:00Z' }) : intent({ request_id: 'r-many' }),
     );
 
-    const results = await Promise.allSettled(bodies.map((body, i) => recordEntry(writers[i % writers.length]!, body)));
+    const results = await Promise.allSettled(bodies.map((body, i) => recordEntries(writers[i % writers.length]!, body)));
 
     await Promise.all(writers.map(({ database }) => database.destroy()));
     expect(results.filter(({ status }) => status === 'rejected')).toHaveLength(30);
@@ -96,6 +96,40 @@ describe('the audit trail', () => {
       (seqs) => seqs.length === 1,
     );
     expect((await deadLetters()) - before).toBe(4);
+  });
+
+  it('holds those that come together in their order, and is not kept from them by one that is no intent', async () => {
+    const before = await deadLetters();
+    const five = Array.from({ length: 5 }, (_, i) => intent({ request_id: 'r-together', after: { i } }));
+    const body = [...five.slice(0, 2), { id: 1 }, five[1], five[2], intent({ time: '0000-01-01T00:00:00Z' }), ...five.slice(3)];
+
+    for (const id of [newId(), newId()]) await publishStored(trail.bus.nats, { subject: 'audit-intent.several', id, body });
+    await publish(trail.bus, intent({ request_id: 'r-after-together' }));
+
+    await eventually(
+      () => seqsOf('r-after-together'),
+      (seqs) => seqs.length === 1,
+    );
+    const rows = await trail.sql<{ after: { i: number } }>(`SELECT after FROM audit.entries WHERE request_id = 'r-together' ORDER BY seq`);
+    expect(rows.map(({ after }) => after.i)).toEqual([0, 1, 2, 3, 4]);
+    expect((await deadLetters()) - before).toBe(2);
+    await expectNoGap();
+  });
+
+  it('holds many that come together, each once, when some of them are there already', async () => {
+    const many = Array.from({ length: 100 }, () => intent({ request_id: 'r-hundred' }));
+
+    await publishStored(trail.bus.nats, { subject: 'audit-intent.several', id: newId(), body: many.slice(20, 60) });
+    await publishStored(trail.bus.nats, { subject: 'audit-intent.several', id: newId(), body: many });
+
+    await eventually(
+      () => seqsOf('r-hundred'),
+      (seqs) => seqs.length === 100,
+    );
+    const rows = await trail.sql<{ id: string }>(`SELECT id FROM audit.entries WHERE request_id = 'r-hundred' ORDER BY seq`);
+    const order = [...many.slice(20, 60), ...many.slice(0, 20), ...many.slice(60)];
+    expect(rows.map(({ id }) => id)).toEqual(order.map(({ id }) => id));
+    await expectNoGap();
   });
 
   it('ignores fields of a newer version', async () => {
