@@ -64,6 +64,9 @@ const COMMANDS = {
   INVALID_JSON: `curl -i -X POST "$SPINDLE/api/v1/targets" -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{'`,
   PAYLOAD_TOO_LARGE: `curl -i -X POST "$SPINDLE/api/v1/targets" -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d @70-kilobytes.json`,
   UNSUPPORTED_MEDIA_TYPE: `curl -i -X POST "$SPINDLE/api/v1/targets" -H "Authorization: Bearer $TOKEN" -H 'Content-Type: text/plain' -d '{}'`,
+  MALFORMED_REQUEST: `printf 'GET /api/v1/targets HTTP/1.1\\r\\nHost : x\\r\\n\\r\\n' | nc 127.0.0.1 3000`,
+  HEADERS_TOO_LARGE: 'curl -i "$SPINDLE/api/v1/targets?cursor=$(head -c 20000 /dev/zero | tr "\\0" a)"',
+  REQUEST_TIMEOUT: `(printf 'GET /healthz HTTP/1.1\\r\\n'; sleep 60) | nc 127.0.0.1 3000`,
   ROUTE_NOT_FOUND: 'curl -i "$SPINDLE/api/v1/nothing"',
   UNAUTHENTICATED: 'curl -i "$SPINDLE/api/v1/targets"',
 };
@@ -71,7 +74,7 @@ const COMMANDS = {
 /** Codes whose problem names the object in the way. */
 const IN_THE_WAY = new Set(['MACHINE_HAS_TARGET', 'TARGET_IN_USE', 'TARGET_DELETED', 'OPERATION_IN_PROGRESS', 'IMAGE_IN_USE']);
 
-const ON_HTTP_ONLY = new Set(['UNSUPPORTED_MEDIA_TYPE', 'ROUTE_NOT_FOUND']);
+const ON_HTTP_ONLY = new Set(['UNSUPPORTED_MEDIA_TYPE', 'HEADERS_TOO_LARGE', 'REQUEST_TIMEOUT', 'ROUTE_NOT_FOUND']);
 
 const fieldErrors = (code) => FIELDS[code]?.slice(2).map(({ field, code: own, message }) => ({ field, code: own ?? code, message }));
 

@@ -2,6 +2,7 @@ import { eventually, TargetsServiceForTests, type Reply } from '../harness/targe
 import { OBSTACLES, type Obstacle } from './audit-obstacles';
 import { answerAsNode, prepareAttempts, type Attempt } from './audited-commands';
 import type { Profile, Proof } from './proof';
+import { tableSums } from './table-sums';
 
 /** The table is waited for two seconds, and before it perhaps a row that another command holds while it waits so. Milliseconds. */
 const LONGEST_ANSWER_MS = 6_500;
@@ -16,21 +17,6 @@ interface Tried {
   slowestMs: number;
   faults: string[];
 }
-
-/** Everything that targets-service keeps, a line for each table. */
-const tables = async ({ sql }: TargetsServiceForTests): Promise<string[]> => {
-  const { rows } = await sql.query<{ name: string }>(
-    `SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'targets' AND tablename <> 'migrations' ORDER BY 1`,
-  );
-  const lines: string[] = [];
-  for (const { name } of rows) {
-    const text = `SELECT count(*) AS n, md5(coalesce(string_agg(t::text, '' ORDER BY t::text), '')) AS sum FROM targets.${name} t
-      ${name === 'outbox' ? `WHERE subject <> 'filler'` : ''}`;
-    const { n, sum } = (await sql.query<{ n: string; sum: string }>(text)).rows[0]!;
-    lines.push(`${name}: ${n} rows, ${sum}`);
-  }
-  return lines;
-};
 
 const settled = async (service: TargetsServiceForTests): Promise<void> => {
   const waiting = `SELECT (SELECT count(*) FROM targets.outbox WHERE published_at IS NULL) + (SELECT count(*) FROM targets.targets
@@ -56,7 +42,7 @@ const tryWith = async (
   attempts: Attempt[],
 ): Promise<Tried> => {
   await settled(service);
-  const before = await tables(service);
+  const before = await tableSums(service.sql, `subject <> 'filler'`);
   const wishesBefore = node.wishes;
   const tried: Tried = { obstacle: obstacle.name, codes: {}, attempts: 0, changes: [], wishes: 0, slowestMs: 0, faults: [] };
 
@@ -78,7 +64,7 @@ const tryWith = async (
   await takeAway();
 
   await settled(service);
-  const after = await tables(service);
+  const after = await tableSums(service.sql, `subject <> 'filler'`);
   tried.changes = before.filter((line, i) => line !== after[i]);
   tried.wishes = node.wishes - wishesBefore;
   return tried;

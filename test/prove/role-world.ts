@@ -2,9 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RequestStrategy, connect, headers, type NatsConnection } from 'nats';
-import { startNats, startPostgres, type ServiceProcess } from '#embedded';
+import { startNats, startPostgres, type RunningNats, type RunningPostgres, type ServiceProcess } from '#embedded';
 import { keepCredentials, type Credentials } from '../../apps/all-in-one/src/credentials';
-import { startServices } from '../../apps/all-in-one/src/start-services';
+import { startServices, type RunningService, type ServiceName } from '../../apps/all-in-one/src/start-services';
 
 const quiet = () => undefined;
 /** One client asks everything: the limits that slow guessing down are not what is looked at. */
@@ -18,6 +18,13 @@ export interface Answer {
 /** Both doors of a Spindle that has no storage node. */
 export interface World {
   credentials: Credentials;
+  postgres: RunningPostgres;
+  nats: RunningNats;
+  services: Record<ServiceName, RunningService>;
+  /** Folder of a log file for each service. */
+  logs: string;
+  /** As an orchestrator. */
+  bus: NatsConnection;
   http: (method: string, path: string, body: object | undefined, authorization: string | undefined) => Promise<Answer>;
   ask: (subject: string, body: object, authorization: string | undefined) => Promise<Answer>;
   /** What the services that run have registered, by the NATS services API. */
@@ -26,7 +33,7 @@ export interface World {
 }
 
 /** The three services as processes, on a Postgres and a NATS of their own. */
-export const startWorld = async (): Promise<World> => {
+export const startWorld = async (more: Record<string, string> = {}, logLevel = 'warn'): Promise<World> => {
   const dataDir = mkdtempSync(join(tmpdir(), 'spindle-roles-'));
   const credentials = keepCredentials(dataDir);
   const leaving: (() => Promise<unknown>)[] = [];
@@ -40,12 +47,17 @@ export const startWorld = async (): Promise<World> => {
     const nats = await startNats({ dataDir: join(dataDir, 'nats'), who: credentials.bus, log: quiet });
     leaving.push(() => nats.stop());
     const started = (service: ServiceProcess) => leaving.push(() => service.stop());
-    const options = { dataDir, settings: SETTINGS, logLevel: 'warn', say: quiet };
+    const options = { dataDir, settings: { ...SETTINGS, ...more }, logLevel, say: quiet };
     const services = await startServices(options, { postgres, nats }, credentials, started);
     const bus = await connect({ servers: nats.url, user: credentials.natsUser, pass: credentials.natsPassword });
     leaving.push(() => bus.close());
     return {
       credentials,
+      postgres,
+      nats,
+      services,
+      logs: join(dataDir, 'logs'),
+      bus,
       http: askHttp(services.gateway.url),
       ask: askNats(bus),
       subjects: () => registeredSubjects(bus),

@@ -4,6 +4,7 @@ import { SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 import helmet from 'helmet';
 import { MAX_BODY_BYTES } from '#contracts';
 import { nestLogger, type Logger } from '#runtime';
+import { answerUnreadable } from './answer-unreadable';
 import type { AccessKey } from './auth.guard';
 import type { Settings } from './config';
 import { ErrorFilter } from './error.filter';
@@ -36,6 +37,7 @@ export const createGateway = async (settings: Settings, key: AccessKey, log: Log
   // Any content type is read as bytes: the route then refuses another one than JSON, and the services' own reader parses it.
   app.useBodyParser('raw', { type: () => true, limit: MAX_BODY_BYTES, inflate: false });
   app.useGlobalFilters(new ErrorFilter(log));
+  app.getHttpServer().on('clientError', answerUnreadable(log));
   SwaggerModule.setup('docs', app, () => openApi() as unknown as OpenAPIObject, {
     raw: ['json'],
     jsonDocumentUrl: 'docs/openapi.json',

@@ -4,7 +4,7 @@ import { Refused, type ErrorCode } from '#contracts';
 import { countAuthFailure, counter, type Logger } from '#runtime';
 import { locals } from './http-exchange';
 
-const refusals = counter('spindle_http_refusals_total', 'Problems answered on HTTP, by who refused', ['code', 'by']);
+export const refusals = counter('spindle_http_refusals_total', 'Problems answered on HTTP, by who refused', ['code', 'by']);
 
 /** What body-parser calls its errors. */
 const BODY_ERRORS: Record<string, ErrorCode> = {

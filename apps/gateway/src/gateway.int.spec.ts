@@ -1,6 +1,7 @@
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import request from 'supertest';
@@ -97,6 +98,7 @@ describe('a request that no service sees', () => {
     ['JSON that is no object', 'application/json', '[1]', 'INVALID_JSON', 400],
     ['bytes that are no UTF-8', 'application/json', Buffer.from([0x7b, 0xff, 0x7d]), 'INVALID_JSON', 400],
     ['nesting that is too deep', 'application/json', `{"a":${'['.repeat(40)}${']'.repeat(40)}}`, 'INVALID_JSON', 400],
+    ['a key that is there twice', 'application/json', '{"machine_id":"1","machine_id":"2"}', 'INVALID_JSON', 400],
     ['another content type', 'text/plain', '{}', 'UNSUPPORTED_MEDIA_TYPE', 415],
     ['a form', 'application/x-www-form-urlencoded', 'machine_id=1', 'UNSUPPORTED_MEDIA_TYPE', 415],
     ['another charset', 'application/json; charset=utf-16', '{}', 'UNSUPPORTED_MEDIA_TYPE', 415],
@@ -110,6 +112,30 @@ describe('a request that no service sees', () => {
       .send(body as string);
 
     expectProblem(response, code, status);
+  });
+
+  it.each([
+    ['a header name with a space', 'GET /healthz HTTP/1.1\r\nHost : x\r\n\r\n', 'MALFORMED_REQUEST', 400],
+    ['half a line end in a header', 'GET /healthz HTTP/1.1\r\nHost: x\r\nA: b\nc\r\n\r\n', 'MALFORMED_REQUEST', 400],
+    ['what is no HTTP at all', '\x16\x03\x01\r\n\r\n', 'MALFORMED_REQUEST', 400],
+    ['an address without end', `GET /${'a'.repeat(20_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 'HEADERS_TOO_LARGE', 431],
+  ] as const)('is told by code that %s cannot be read', async (_what, bytes, code, status) => {
+    const { port } = new URL(url);
+    const socket = connectTcp(Number(port), '127.0.0.1');
+    socket.write(bytes);
+
+    let heard = '';
+    for await (const part of socket) heard += String(part);
+
+    expect(heard).toMatch(new RegExp(`^HTTP/1.1 ${status} [^]*"code":"${code}"`));
+    expect(heard).toContain('Content-Type: application/problem+json');
+  });
+
+  it('shows a field that it does not know by codes where a reader would take it for another', async () => {
+    const response = await request(url).post('/api/v1/targets?%D0%B0%E2%80%AE=1');
+
+    expectProblem(response, 'UNKNOWN_FIELD', 422);
+    expect((response.body as Problem).errors?.[0]?.field).toBe('\\u0430\\u202e');
   });
 
   it('is not refused for a body of exactly the limit', async () => {

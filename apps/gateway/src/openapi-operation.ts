@@ -24,11 +24,14 @@ const IDEMPOTENCY_KEY = {
   schema: { type: 'string' },
 };
 
+/** Before a route is looked for. */
+const OF_ANY: readonly ErrorCode[] = ['HEADERS_TOO_LARGE', 'REQUEST_TIMEOUT'];
+
 /** What only HTTP can refuse, and what a route without a body cannot. */
 const codesOnHttp = (contract: RequestContract, hasBody: boolean): ErrorCode[] => {
   const codes = errorsOf(contract);
-  if (hasBody) return [...codes, 'UNSUPPORTED_MEDIA_TYPE'];
-  return codes.filter((code) => code !== 'INVALID_JSON' && code !== 'PAYLOAD_TOO_LARGE');
+  if (hasBody) return [...codes, 'UNSUPPORTED_MEDIA_TYPE', ...OF_ANY];
+  return [...codes.filter((code) => code !== 'INVALID_JSON' && code !== 'PAYLOAD_TOO_LARGE'), ...OF_ANY];
 };
 
 const parameters = (contract: RequestContract): object[] => {

@@ -1,4 +1,4 @@
-import { Refused, type FieldError, type RequestContract } from '#contracts';
+import { Refused, shownName, type FieldError, type RequestContract } from '#contracts';
 import { queryInput, type Query } from './query-input';
 import { routeFields } from './route-fields';
 
@@ -16,7 +16,7 @@ export interface RequestParts {
 export const requestInput = (contract: RequestContract, { params, query, body }: RequestParts): Record<string, unknown> => {
   const fields = routeFields(contract);
   const errors: FieldError[] = [];
-  const unknown = (field: string, message: string) => errors.push({ field: field.slice(0, 200), code: 'UNKNOWN_FIELD', message });
+  const unknown = (field: string, message: string) => errors.push({ field: shownName(field), code: 'UNKNOWN_FIELD', message });
   for (const name of Object.keys(query)) {
     if (fields.path.includes(name)) unknown(name, 'is given by the path');
     else if (fields.query.length === 0 && fields.body.length > 0) unknown(name, 'belongs in the body');

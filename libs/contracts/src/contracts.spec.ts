@@ -51,6 +51,12 @@ describe('parseInput', () => {
     expect(refused.details.errors?.[0]).toMatchObject({ field, code });
   });
 
+  it('shows the name of an unknown field by codes where a reader would take it for another', () => {
+    const [fault] = refusal(CreateTarget.input, { machine_id: machine, image_id: image, 'ch\u0430p\u202e\n\\': 1 }).details.errors!;
+
+    expect(fault).toEqual({ field: 'ch\\u0430p\\u202e\\u000a\\u005c', code: 'UNKNOWN_FIELD', message: 'is unknown' });
+  });
+
   it.each(['../x.img', '/etc/passwd', 'a b', "a'b", 'a\nb', 'a%b', 'a|b', 'ä.img', '.hidden', 'x'.repeat(129)])(
     'refuses %j as an image file',
     (file) => {

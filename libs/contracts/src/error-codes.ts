@@ -17,6 +17,17 @@ export const ERROR_CODES = {
   INVALID_JSON: { status: 400, title: 'The body is not a JSON object', advice: 'Send one JSON object, UTF-8, without trailing text.' },
   PAYLOAD_TOO_LARGE: { status: 413, title: 'The body is too large', advice: 'Send at most 65,536 bytes.' },
   UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body has another content type', advice: 'Send application/json.' },
+  MALFORMED_REQUEST: {
+    status: 400,
+    title: 'The address or a header cannot be read',
+    advice: 'Send them without control characters and line ends, and over HTTP as HTTP/1.1.',
+  },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    title: 'Address and headers are too large',
+    advice: 'Send at most 16,384 bytes before the body.',
+  },
+  REQUEST_TIMEOUT: { status: 408, title: 'The request did not arrive in time', advice: 'Send the whole request within 30 seconds.' },
   ROUTE_NOT_FOUND: { status: 404, title: 'There is no such route', advice: 'See /docs for the routes and their methods.' },
 
   // fields

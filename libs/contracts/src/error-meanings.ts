@@ -2,9 +2,14 @@ import type { ErrorCode } from './error-codes';
 
 /** When a code is answered, for docs/errors.md. What to do about it is its `advice`. */
 export const ERROR_MEANINGS: Record<ErrorCode, string> = {
-  INVALID_JSON: 'The body is no JSON, no object, not UTF-8, or nested deeper than 32 levels. Nothing of it was looked at.',
+  INVALID_JSON:
+    'The body is no JSON, no object, not UTF-8, nested deeper than 32 levels, or has a key twice, of which one would win unseen.',
   PAYLOAD_TOO_LARGE: 'The body has more than 65,536 bytes. On NATS the server itself disconnects a client above its own, higher limit.',
   UNSUPPORTED_MEDIA_TYPE: 'HTTP only: the body is not JSON by its content type, not UTF-8 by its charset, or compressed.',
+  MALFORMED_REQUEST:
+    'Over HTTP the first line or a header cannot be read, and the connection ends; on NATS a header has half a line end in it. Nothing was looked at.',
+  HEADERS_TOO_LARGE: 'HTTP only: address and headers together have more than 16,384 bytes. The connection ends.',
+  REQUEST_TIMEOUT: 'HTTP only: headers or body came too slowly. The connection ends.',
   ROUTE_NOT_FOUND: 'HTTP only: no route has this method and path.',
 
   VALIDATION_FAILED: 'Fields are at fault in different ways; each stands in `errors` with a code of its own.',

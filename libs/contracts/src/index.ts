@@ -64,7 +64,7 @@ export {
 } from './nodes';
 export { ONLY_WITH, PERMISSIONS, lowerRole, mayDo, mayRevoke, tokensSeenBy, type Proof } from './permissions';
 export { FieldError, Problem, Refused, type RefusedDetails } from './refused';
-export { MAX_BODY_BYTES, parseInput, type HttpRoute, type InputOf, type OutputOf, type RequestContract } from './request';
+export { MAX_BODY_BYTES, parseInput, shownName, type HttpRoute, type InputOf, type OutputOf, type RequestContract } from './request';
 export { errorsOf } from './request-errors';
 export { CONTRACT_VERSION, REQUESTS, type Action } from './requests';
 export { CreateSession, DeleteSession, GetSession, ListSessions, SessionListResponse, SessionResponse, UpdateSession } from './sessions';

@@ -11,7 +11,7 @@ export const page = {
     .describe('Entries a page, 1 to 200.'),
   cursor: z
     .string(coded('WRONG_TYPE', 'must be a string'))
-    .max(300, coded('INVALID_CURSOR', 'is too long'))
+    .regex(/^[A-Za-z0-9_-]{1,300}$/, coded('INVALID_CURSOR', 'must be next_cursor as it was given'))
     .optional()
     .describe('next_cursor of the page before.'),
 };

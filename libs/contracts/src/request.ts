@@ -35,10 +35,20 @@ export const request = <const S extends string, I extends z.ZodType, O extends z
 export type InputOf<C extends RequestContract> = z.output<C['input']>;
 export type OutputOf<C extends RequestContract> = z.output<C['output']>;
 
+/**
+ * A name that a client made up, fit for an answer: what is invisible in it, looks like another letter or turns the direction is shown by
+ * its code.
+ */
+export const shownName = (name: string): string =>
+  name
+    .slice(0, 200)
+    .replace(/[^\x20-\x7e]|\\/g, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
+    .slice(0, 200);
+
 const fieldErrors = (issue: z.core.$ZodIssue): FieldError[] => {
   const path = issue.path.map(String);
   if (issue.code === 'unrecognized_keys')
-    return issue.keys.map((key) => ({ field: [...path, key].join('.').slice(0, 200), code: 'UNKNOWN_FIELD', message: 'is unknown' }));
+    return issue.keys.map((key) => ({ field: shownName([...path, key].join('.')), code: 'UNKNOWN_FIELD', message: 'is unknown' }));
   const field = path.join('.');
   if (issue.code === 'invalid_type' && issue.input === undefined) return [{ field, code: 'REQUIRED_FIELD', message: 'is required' }];
   const [code, text] = issue.message.split('|', 2);

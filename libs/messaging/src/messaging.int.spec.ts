@@ -1,4 +1,5 @@
 import { mkdtempSync } from 'node:fs';
+import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Controller } from '@nestjs/common';
@@ -158,6 +159,8 @@ describe('requests', () => {
     ['of a thousand brackets', '['.repeat(1000) + ']'.repeat(1000), 400, 'INVALID_JSON'],
     ['of forty objects in each other', `{"a":${'{"a":'.repeat(40)}1${'}'.repeat(40)}}`, 400, 'INVALID_JSON'],
     ['that is not UTF-8', new Uint8Array([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]), 400, 'INVALID_JSON'],
+    ['with a key twice', '{"a":1,"b":{"a":2},"a":3}', 400, 'INVALID_JSON'],
+    ['with a key twice, once in escapes', '{"b":[{"key":1,"k\\u0065y":2}]}', 400, 'INVALID_JSON'],
     ['over 64 KiB', JSON.stringify({ a: 'x'.repeat(70_000) }), 413, 'PAYLOAD_TOO_LARGE'],
   ])('a body %s is refused before any handler', async (_what, body, status, code) => {
     const answer = await client.request('echo.it', body);
@@ -165,6 +168,27 @@ describe('requests', () => {
     expect(answer.headers?.get('Nats-Service-Error-Code')).toBe(String(status));
     expect(answer.headers?.get('Nats-Service-Error')).toBe(code);
     expect(answer.json()).toMatchObject({ status, code });
+  });
+
+  it('a body is read that says the same word as a key, as a value and deeper', async () => {
+    const body = { a: 'a', '"a"': '{"a":1,"a":2}', list: [{ a: 1 }, { a: 2 }], 'a\\': { a: '\\"a":' }, '': {} };
+
+    const answer = await client.request('echo.it', JSON.stringify(body));
+
+    expect(answer.headers?.has('Nats-Service-Error-Code')).toBe(false);
+  });
+
+  it('a header with half a line end is refused, and answered', async () => {
+    const { port, hostname } = new URL(server.url);
+    const header = 'NATS/1.0\r\nPrefer: a\nb\r\n\r\n';
+    const socket = connectTcp(Number(port), hostname);
+    socket.write(`CONNECT ${JSON.stringify({ user: login.user, pass: login.password, headers: true, verbose: false })}\r\n`);
+    socket.write(`SUB raw 1\r\nHPUB echo.it raw ${header.length} ${header.length + 2}\r\n${header}{}\r\n`);
+
+    let heard = '';
+    for await (const part of socket) if ((heard += String(part)).includes('"code"')) break;
+
+    expect(heard).toContain('"code":"MALFORMED_REQUEST"');
   });
 
   it('a refusal keeps its code and details on the way to our own client', async () => {

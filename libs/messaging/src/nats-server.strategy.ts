@@ -1,5 +1,5 @@
 import { Server, type CustomTransportStrategy, type MessageHandler } from '@nestjs/microservices';
-import { headers as natsHeaders, type Service as NatsService, type ServiceMsg } from 'nats';
+import { headers as natsHeaders, type MsgHdrs, type Service as NatsService, type ServiceMsg } from 'nats';
 import { lastValueFrom } from 'rxjs';
 import { Refused } from '#contracts';
 import { counter, countAuthFailure, crashPoint, durations, type Logger } from '#runtime';
@@ -23,6 +23,15 @@ export interface NatsServerOptions {
 
 const answered = counter('spindle_requests_total', 'Requests answered on NATS', ['subject', 'code']);
 const took = durations('spindle_request_duration_seconds', 'Time to answer a request on NATS', ['subject']);
+
+/** The client reads headers when they are first asked for, and throws at half a line end within one (nats 2.29, headers.js). */
+const readHeaders = (message: ServiceMsg): MsgHdrs | undefined => {
+  try {
+    return message.headers;
+  } catch {
+    throw new Refused('MALFORMED_REQUEST');
+  }
+};
 
 /**
  * Serves `@MessagePattern` handlers as endpoints of the NATS services API, plain JSON both ways, and `@EventPattern`
@@ -70,13 +79,15 @@ export class NatsServerStrategy extends Server implements CustomTransportStrateg
   }
 
   private async answer(subject: string, handler: MessageHandler, message: ServiceMsg): Promise<void> {
-    const context = contextOf(message.subject, message.headers);
+    let context = contextOf(message.subject, undefined);
     const headers = natsHeaders();
     headers.set('X-Request-Id', context.requestId);
     headers.set('Content-Type', 'application/json');
     const stop = took.startTimer({ subject });
     let code = 'OK';
     try {
+      context = contextOf(message.subject, readHeaders(message));
+      headers.set('X-Request-Id', context.requestId);
       if (this.atWork.size >= (this.options.maxInFlight ?? 1_000)) throw new Refused('RATE_LIMITED', { retryAfter: 1 });
       const reply = await this.run(handler, readBody(message.data), context);
       crashPoint('service.before-reply');

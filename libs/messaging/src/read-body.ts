@@ -3,6 +3,9 @@ import { MAX_BODY_BYTES, Refused } from '#contracts';
 /** Depth at which a body is refused: JSON.parse survives it, but whoever walks the result by recursion may not. */
 const MAX_DEPTH = 32;
 
+/** Of a text that JSON.parse took: what opens and closes, and strings, with the colon behind those that are keys. */
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"(\s*:)?|[{}[\]]/g;
+
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 /**
@@ -12,31 +15,32 @@ const utf8 = new TextDecoder('utf-8', { fatal: true });
 export const readBody = (bytes: Uint8Array): Record<string, unknown> => {
   if (bytes.byteLength > MAX_BODY_BYTES) throw new Refused('PAYLOAD_TOO_LARGE');
   if (bytes.byteLength === 0) return {};
-  let body: unknown;
-  try {
-    const text = utf8.decode(bytes);
-    if (depthOf(text) > MAX_DEPTH) throw new Error('too deep');
-    body = JSON.parse(text);
-  } catch {
-    throw new Refused('INVALID_JSON');
-  }
+  const { text, body } = parse(bytes);
   if (typeof body !== 'object' || body === null || Array.isArray(body)) throw new Refused('INVALID_JSON');
+  mustBePlain(text);
   return body as Record<string, unknown>;
 };
 
-/** Deepest nesting, told from the brackets outside strings. */
-const depthOf = (text: string): number => {
-  let depth = 0;
-  let deepest = 0;
-  let inString = false;
-  for (let i = 0; i < text.length; i++) {
-    const char = text[i];
-    if (inString) {
-      if (char === '\\') i++;
-      else if (char === '"') inString = false;
-    } else if (char === '"') inString = true;
-    else if (char === '{' || char === '[') deepest = Math.max(deepest, ++depth);
-    else if (char === '}' || char === ']') depth--;
+const parse = (bytes: Uint8Array): { text: string; body: unknown } => {
+  try {
+    const text = utf8.decode(bytes);
+    return { text, body: JSON.parse(text) as unknown };
+  } catch {
+    throw new Refused('INVALID_JSON');
   }
-  return deepest;
+};
+
+/** Of a key that is there twice JSON.parse keeps the last, and another reader of the same bytes the first: such a body says two things. */
+const mustBePlain = (text: string): void => {
+  const open: Set<string>[] = [];
+  for (const [token, colon] of text.matchAll(TOKENS)) {
+    if (token === '}' || token === ']') open.pop();
+    else if (token === '{' || token === '[') {
+      if (open.push(new Set()) > MAX_DEPTH) throw new Refused('INVALID_JSON', { hint: `It is nested more than ${MAX_DEPTH} deep.` });
+    } else if (colon !== undefined) {
+      const key = JSON.parse(token.slice(0, -colon.length)) as string;
+      if (open.at(-1)!.has(key)) throw new Refused('INVALID_JSON', { hint: 'A key is there twice.' });
+      open.at(-1)!.add(key);
+    }
+  }
 };

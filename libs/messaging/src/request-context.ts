@@ -14,7 +14,7 @@ export interface RequestContext {
   idempotencyKey?: string;
 }
 
-const REQUEST_ID = /^[A-Za-z0-9._:-]{1,64}$/;
+const REQUEST_ID = /^[A-Za-z0-9][A-Za-z0-9._:-]{0,63}$/;
 const SOURCE = /^http:[0-9a-fA-F.:]{2,45}$/;
 
 /** A client's request id when it is a plain token; a new one otherwise, since it is copied into logs and headers. */
