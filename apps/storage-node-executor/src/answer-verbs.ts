@@ -3,8 +3,8 @@ import { crashPoint, metrics, readiness, type ReadinessCheck } from '#runtime';
 import { inspectImage } from './inspect-image';
 import { inspectTarget } from './inspect-target';
 import type { NodeParts } from './node-parts';
-import type { Handlers } from './parts/line-peer';
-import type { ROOT_VERBS } from './parts/verbs';
+import type { Handlers } from './socket/line-peer';
+import type { ROOT_VERBS } from './socket/verbs';
 import { targetStatus } from './target-status';
 
 export interface VerbParts {

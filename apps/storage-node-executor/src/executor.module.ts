@@ -1,6 +1,6 @@
 import { Module, type DynamicModule } from '@nestjs/common';
 import { NodeMessages } from './node.messages';
-import { RootLink } from './parts/root-link';
+import { RootLink } from './socket/root-link';
 
 @Module({})
 export class ExecutorModule {

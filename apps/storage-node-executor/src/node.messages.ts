@@ -2,7 +2,7 @@ import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import type { ApplyReply, InspectImageReply, InspectTargetReply, NodeStatusReply } from '#contracts';
 import type { RequestContext } from '#messaging';
-import { RootLink } from './parts/root-link';
+import { RootLink } from './socket/root-link';
 
 const READ_MS = 10_000;
 

@@ -10,7 +10,7 @@ import { isNamedAsOurs } from './lio/target-names';
 import type { TargetcliLease } from './lio/targetcli-lease';
 import type { NodeLease } from './node-lease';
 import type { NodeQueue } from './node-queue';
-import type { RootSocket } from './parts/root-socket';
+import type { RootSocket } from './socket/root-socket';
 import type { ConfigSaver } from './save-config';
 import { writeInstances } from './state-folder';
 

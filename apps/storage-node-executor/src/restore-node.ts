@@ -6,7 +6,7 @@ import type { DriftScan } from './drift-scan';
 import type { Journal } from './journal';
 import type { NodeLease } from './node-lease';
 import type { NodeQueue } from './node-queue';
-import type { RootSocket } from './parts/root-socket';
+import type { RootSocket } from './socket/root-socket';
 import { noteRestored, wasRestored } from './state-folder';
 
 const PAGE = 200;

@@ -5,7 +5,7 @@ import { NatsServerStrategy, PassThroughFilter, ask, connectBus, type Bus } from
 import { collectProcessMetrics, createLog, nestLogger, startHealthServer, type Logger, type ReadinessCheck, type Service } from '#runtime';
 import type { BusSettings } from './config';
 import { ExecutorModule } from './executor.module';
-import { RootLink } from './parts/root-link';
+import { RootLink } from './socket/root-link';
 
 const VERSION = '0.1.0';
 const READY_MS = 2_000;
@@ -14,7 +14,7 @@ const REPORT_MS = 10_000;
 const WISHES_MS = 5_000;
 
 /**
- * The part on NATS. It may do nothing on this node but speak with the root part, in the words of parts/verbs.ts. Health is there before
+ * The part on NATS. It may do nothing on this node but speak with the root part, in the words of socket/verbs.ts. Health is there before
  * everything else, so that a start that waits can be seen.
  */
 export const startExecutor = async (settings: BusSettings): Promise<Service> => {

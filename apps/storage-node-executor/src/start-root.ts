@@ -3,7 +3,7 @@ import { answerVerbs } from './answer-verbs';
 import type { Settings } from './config';
 import { measureNode } from './measure-node';
 import { NodeParts } from './node-parts';
-import { RootSocket } from './parts/root-socket';
+import { RootSocket } from './socket/root-socket';
 import { NodeReporter } from './report-node';
 import { NodeRestorer } from './restore-node';
 import { lockStateFolder, readInstances, writeInstances } from './state-folder';
