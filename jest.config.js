@@ -24,7 +24,7 @@ const common = {
   moduleFileExtensions: ['ts', 'js', 'mjs', 'json'],
   modulePathIgnorePatterns: ['<rootDir>/dist', '<rootDir>/.spindle'],
   moduleNameMapper: {
-    '^#(contracts|messaging|runtime|database|embedded)$': '<rootDir>/libs/$1/src/index.ts',
+    '^#(contracts|messaging|runtime|tokens|database|embedded)$': '<rootDir>/libs/$1/src/index.ts',
     '^unicorn-magic$': '<rootDir>/node_modules/unicorn-magic/node.js',
   },
   transform: {

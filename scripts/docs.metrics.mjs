@@ -3,15 +3,16 @@ import { fileURLToPath } from 'node:url';
 
 /** What each service loads at its start; metrics are made when their file is loaded. */
 const ENTRIES = {
-  gateway: 'gateway/src/create-gateway.js',
-  'targets-service': 'targets-service/src/start-targets-service.js',
-  'audit-service': 'audit-service/src/start-audit-service.js',
-  'storage-node-executor': 'storage-node-executor/src/start-executor.js',
+  gateway: ['gateway/src/create-gateway.js'],
+  'targets-service': ['targets-service/src/start-targets-service.js'],
+  'audit-service': ['audit-service/src/start-audit-service.js'],
+  'storage-node-executor': ['storage-node-executor/src/start-executor.js', 'storage-node-executor/src/start-root.js'],
 };
 
 const LIST = `
-require(process.argv[1]);
-const { metrics } = require(process.argv[2]);
+const [runtime, ...entries] = process.argv.slice(1);
+entries.forEach((entry) => require(entry));
+const { metrics } = require(runtime);
 console.log(JSON.stringify(metrics.getMetricsAsArray().map(({ name, help, labelNames, constructor }) => ({ name, help, labelNames, type: constructor.name.toLowerCase() }))));
 process.exit(0);`;
 
@@ -20,7 +21,11 @@ const path = (file) => fileURLToPath(new URL(`../dist/${file}`, import.meta.url)
 /** In a process of its own for each, since a registry holds all that was ever loaded. */
 const metricsOf = (service) =>
   JSON.parse(
-    execFileSync(process.execPath, ['-e', LIST, path(`apps/${ENTRIES[service]}`), path('libs/runtime/src/index.js')], { encoding: 'utf8' }),
+    execFileSync(
+      process.execPath,
+      ['-e', LIST, path('libs/runtime/src/index.js'), ...ENTRIES[service].map((entry) => path(`apps/${entry}`))],
+      { encoding: 'utf8' },
+    ),
   );
 
 const row = ({ name, type, labelNames, help, services }) =>

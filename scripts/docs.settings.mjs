@@ -4,11 +4,19 @@ import { z } from 'zod';
 
 const require = createRequire(import.meta.url);
 
-const APPS = ['gateway', 'targets-service', 'storage-node-executor', 'audit-service', 'all-in-one'];
+/** Title, app, and what its config.ts calls them. */
+const TABLES = [
+  ['gateway', 'gateway', 'Settings'],
+  ['targets-service', 'targets-service', 'Settings'],
+  ['storage-node-executor, the part on NATS', 'storage-node-executor', 'BusSettings'],
+  ['storage-node-executor, the root part', 'storage-node-executor', 'Settings'],
+  ['audit-service', 'audit-service', 'Settings'],
+  ['all-in-one', 'all-in-one', 'Settings'],
+];
 
-const settingsOf = (app) => {
+const settingsOf = (app, name) => {
   const file = new URL(`../dist/apps/${app}/src/config.js`, import.meta.url);
-  return existsSync(file) ? require(file.pathname).Settings : undefined;
+  return existsSync(file) ? require(file.pathname)[name] : undefined;
 };
 
 const cell = (text) => String(text).replaceAll('|', '\\|').replaceAll('\n', ' ');
@@ -26,7 +34,7 @@ const row = (name, schema, required) => {
   return `| \`${name}\` | ${cell(shown)} | ${cell(description + limits(schema))} |`;
 };
 
-const table = (app, settings) => {
+const table = (title, settings) => {
   // A coerced number takes anything as input, so its limits stand in the output; a transformed text has only an input.
   const output = z.toJSONSchema(settings, { io: 'output', unrepresentable: 'any' });
   const input = z.toJSONSchema(settings, { io: 'input', unrepresentable: 'any' });
@@ -37,7 +45,7 @@ const table = (app, settings) => {
       input.required?.includes(name),
     ),
   );
-  return [`## ${app}`, '', '| name | default | meaning |', '|---|---|---|', ...rows].join('\n');
+  return [`## ${title}`, '', '| name | default | meaning |', '|---|---|---|', ...rows].join('\n');
 };
 
 const intro = `# Settings
@@ -46,13 +54,13 @@ const intro = `# Settings
 
 Each service reads its settings from the environment once, when it starts, and refuses to start with a list of all mistakes. An
 empty variable counts as unset. Units stand in the names (\`_MS\`: milliseconds). Passwords and keys are given as files where the
-name ends in \`_FILE\`.`;
+name ends in \`_FILE\`. The two parts of the executor may share one file of settings: each reads its own.`;
 
 /** docs/settings.md: one table for each service that has settings. */
 export const settingsPage = () => {
-  const tables = APPS.flatMap((app) => {
-    const settings = settingsOf(app);
-    return settings ? [table(app, settings)] : [];
+  const tables = TABLES.flatMap(([title, app, name]) => {
+    const settings = settingsOf(app, name);
+    return settings ? [table(title, settings)] : [];
   });
   return `${[intro, ...tables].join('\n\n')}\n`;
 };

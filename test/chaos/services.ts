@@ -7,7 +7,7 @@ export const SERVICES: ServiceName[] = ['gateway', 'targets-service', 'audit-ser
 
 const READY_LIMIT_MS = 60_000;
 
-/** One service of a Spindle, wherever it runs: three are processes beside us, the executor is one in the storage lab. */
+/** One service of a Spindle, wherever it runs: three are processes beside us, the executor is two in the storage lab, hurt and started together. */
 export class Service {
   constructor(
     private readonly spindle: SpindleForTests,

@@ -51,6 +51,21 @@ const wipeStreams = async ({ spindle }: Strike): Promise<void> => {
   await spindle.restartNats();
 };
 
+/** One of the executor's two processes alone: the other one stays and goes on. */
+const killPart = (part: 'root' | 'bus'): Fault =>
+  sudden(`kill.storage-node-executor.${part}`, async ({ spindle }) => {
+    await spindle.lab.killExecutor('SIGKILL', [part]);
+    await spindle.lab.startExecutor();
+  });
+
+const pausePart = (part: 'root' | 'bus'): Fault =>
+  sudden(`pause.storage-node-executor.${part}`, async ({ spindle, prng }) => {
+    await spindle.lab.killExecutor('SIGSTOP', [part]);
+    await sleep(prng.int(1_000, 6_000));
+    await spindle.lab.killExecutor('SIGCONT', [part]);
+    await untilReady(spindle, 'storage-node-executor');
+  });
+
 /** An administrator's own targetcli, which keeps the lock until it is left. */
 const holdLock = ({ spindle, prng }: Strike): Promise<unknown> =>
   spindle.lab.exec(
@@ -156,6 +171,7 @@ const repeat = (what: string, subject: string): Fault => ({
 export const WORLD: Fault[] = [
   ...SERVICES.map(kill),
   ...SERVICES.map(pause),
+  ...(['root', 'bus'] as const).flatMap((part) => [killPart(part), pausePart(part)]),
   sudden('nats.kill', ({ spindle, prng }) => spindle.restartNats(prng.int(0, 3_000))),
   sudden('nats.wipe', wipeStreams, { wipesStream: true }),
   sudden('postgres.kill', ({ spindle, prng }) => spindle.restartPostgres(prng.int(0, 3_000))),

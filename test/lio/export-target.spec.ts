@@ -201,3 +201,15 @@ test('fifty wishes at once are met by one targetcli process', async () => {
   expect(replies.every(({ outcome }) => outcome === 'done')).toBe(true);
   expect((await started()) - before).toBeLessThanOrEqual(1);
 }, 60_000);
+
+test('a target that has not its id in its name is never touched, not even by a wish that says it was confirmed', async () => {
+  const foreign = `/sys/kernel/config/target/iscsi/${PREFIX}:of-somebody-else`;
+  const wish = { ...wishFor(node.image()), iqn: `${PREFIX}:of-somebody-else`, confirmed: true };
+  await node.sh(`mkdir ${foreign}`);
+
+  const made = await node.failure(wish);
+  const gone = await node.failure({ ...wish, generation: 2, state: 'absent' });
+
+  expect([made.code, gone.code]).toEqual(['INVALID_IQN', 'INVALID_IQN']);
+  await node.sh(`rmdir ${foreign}`);
+});

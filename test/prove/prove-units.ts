@@ -1,12 +1,16 @@
+import { execFileSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { installPrerequisites, projectRoot, unitScore } from '#embedded';
 import type { Finding, Proof } from './proof';
 
-/** Only the executor is root: the kernel target is configured by root and nobody else. */
-const LIMITS: Record<string, number> = { 'spindle-executor.service': 2.5 };
+/** Only this one is root: the kernel target is configured by root and nobody else. */
+const ROOT_UNIT = 'spindle-node-root.service';
+const LIMITS: Record<string, number> = { [ROOT_UNIT]: 2.5 };
 const LIMIT = 1.6;
+/** What runs as root beside our own code, and what these bring: no web server, no broker, no database. */
+const ROOT_PACKAGES = ['execa', 'pino', 'prom-client', 'uuid', 'zod'];
 const folder = join(projectRoot(), 'deploy/systemd');
 
 interface Score {
@@ -27,12 +31,18 @@ export const proveUnits: Proof = {
     const units = readdirSync(folder).filter((name) => name.endsWith('.service'));
     const scores: Score[] = [];
     for (const unit of units) scores.push(await lookAt(unit));
-    const holds = scores.every(({ score, limit, missing, bare }) => score <= limit && missing.length === 0 && bare > limit);
+    const packages = rootPackages();
+    const unexpected = packages.filter((name) => !ROOT_PACKAGES.includes(name));
+    const holds =
+      unexpected.length === 0 && scores.every(({ score, limit, missing, bare }) => score <= limit && missing.length === 0 && bare > limit);
     const row = ({ unit, score, limit, bare, missing }: Score) =>
       `| ${unit} | ${score} | ${limit} | ${bare} | ${missing.join(', ') || 'nothing'} |`;
     return {
       holds,
-      summary: scores.map(({ unit, score, limit }) => `${unit} ${score} (at most ${limit})`).join(', '),
+      summary: [
+        ...scores.map(({ unit, score, limit }) => `${unit} ${score} (at most ${limit})`),
+        `packages that the root part loads: ${packages.join(' ')}${unexpected.length > 0 ? `, NOT EXPECTED: ${unexpected.join(' ')}` : ''}`,
+      ].join(', '),
       details: ['| unit | score | at most | without its walls | missing |', '| --- | --: | --: | --: | --- |', ...scores.map(row)].join(
         '\n',
       ),
@@ -44,6 +54,19 @@ const lookAt = async (unit: string): Promise<Score> => {
   const path = join(folder, unit);
   const text = readFileSync(path, 'utf8');
   return { unit, score: await unitScore(path), limit: LIMITS[unit] ?? LIMIT, missing: missingIn(text), bare: await bareScore(unit, text) };
+};
+
+const LIST = `
+require(process.argv[1]);
+const ours = Object.values(require.cache).filter(({ filename }) => !filename.includes('/node_modules/'));
+const theirs = ours.flatMap(({ children }) => children.flatMap(({ filename }) => /\\/node_modules\\/((?:@[^/]+\\/)?[^/]+)/.exec(filename)?.[1] ?? []));
+console.log(JSON.stringify([...new Set(theirs)].sort()));
+process.exit(0);`;
+
+/** Those that our own files ask for, found by loading all that the root part does. */
+const rootPackages = (): string[] => {
+  const start = join(projectRoot(), 'dist/apps/storage-node-executor/src/start-root.js');
+  return JSON.parse(execFileSync(process.execPath, ['-e', LIST, start], { encoding: 'utf8' })) as string[];
 };
 
 /** A path below the installation that no build makes, or a secret that deploy/make-secrets.sh does not. */

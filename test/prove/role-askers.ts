@@ -1,6 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { newApiToken, newId, signAccessToken, type AccessClaims } from '#runtime';
+import { newApiToken, newId } from '#runtime';
+import { signAccessToken, type AccessClaims } from '#tokens';
 import type { Asker } from './role-rule';
 import type { World } from './role-world';
 

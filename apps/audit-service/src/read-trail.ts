@@ -1,6 +1,7 @@
 import { Refused, mayDo, parseInput, type Action, type InputOf, type RequestContract } from '#contracts';
 import type { RequestContext } from '#messaging';
-import { newId, type AccessClaims } from '#runtime';
+import { newId } from '#runtime';
+import type { AccessClaims } from '#tokens';
 import type { Parts } from './parts';
 import { recordEntries } from './record-entries';
 

@@ -46,11 +46,13 @@ const failed = (code: ErrorCode, step: string, hint?: string, outcome: 'failed' 
 /**
  * Brings one target to its wish, if the node is ours: look -> plan -> run -> read back -> report (the middle three in the adapter). Called by the
  * node's queue only, one at a time. The same wish again changes nothing and starts no process.
- * @throws Refused STALE_GENERATION, TARGET_IN_USE, NODE_BUSY or NODE_WEDGED, with nothing changed.
+ * @throws Refused INVALID_IQN, STALE_GENERATION, TARGET_IN_USE, NODE_BUSY or NODE_WEDGED, with nothing changed.
  */
 export const applyTarget = async (wish: TargetWish, parts: ApplyParts, requestId?: string): Promise<ApplyReply> => {
   const { journal, log } = parts;
   parts.nodeLease.mustHold();
+  // so that no wish can claim or take away what others have named, not even one that says `confirmed`
+  if (!wish.iqn.endsWith(`:${wish.target_id}`)) throw new Refused('INVALID_IQN', { hint: 'A target has its id in its name.' });
   const seen = journal.get(wish.target_id);
   if (seen && wish.generation < seen.wish.generation) throw new Refused('STALE_GENERATION');
   const began = performance.now();

@@ -15,12 +15,25 @@ const passes = (check: () => unknown): boolean => {
 const address = (fallback: string) =>
   setting.text(fallback).refine((value) => passes(() => portalToken({ address: value, port: 1 })), 'must be an IP address without a zone');
 
-/** Settings of the storage node executor. */
-export const Settings = z.object({
+/** What both parts must know alike. */
+const ofBothParts = {
   NODE_ID: z
     .string({ error: 'must be set' })
     .regex(NODE_ID_PATTERN, 'must be 1 to 63 of a-z 0-9 - beginning with a letter or digit')
     .describe('Name of this storage node in subjects and events. Never changes.'),
+  ROOT_SOCKET: setting
+    .text('/run/spindle-node/root.sock')
+    .refine((value) => /^\/.{1,100}$/.test(value), 'must be an absolute path of at most 101 characters')
+    .describe('Where the two parts of the executor meet. The folder belongs to root.'),
+};
+
+/** Settings of the part of the storage node executor that is on NATS. */
+export const BusSettings = z.object({ ...ofBothParts, ...commonSettings, ...healthSettings(3003) });
+
+/** Settings of its root part. */
+export const Settings = z.object({
+  ...ofBothParts,
+  EXECUTOR_USER: setting.text('spindle-executor').describe('User of the part on NATS, by name or number: the socket is given to it.'),
   NODE_NAME: z.string().max(100).optional().describe('Name of this storage node for people; NODE_ID by default.'),
   TARGETCLI_PATH: setting.text('/usr/bin/targetcli').describe('Where targetcli is.'),
   TARGETCLI_TIMEOUT_MS: setting
@@ -70,8 +83,8 @@ export const Settings = z.object({
     .enum(['report', 'repair'])
     .default('repair')
     .describe('What is done about a target that differs from its wish: report tells of it, repair sends the wish again as well.'),
-  ...commonSettings,
-  ...healthSettings(3003),
+  LOG_LEVEL: setting.logLevel(),
 });
 
+export type BusSettings = z.infer<typeof BusSettings>;
 export type Settings = z.infer<typeof Settings>;

@@ -1,10 +1,10 @@
 import { Module, type DynamicModule } from '@nestjs/common';
-import { NodeParts } from './node-parts';
 import { NodeMessages } from './node.messages';
+import { RootLink } from './socket/root-link';
 
 @Module({})
 export class ExecutorModule {
-  static with(parts: NodeParts): DynamicModule {
-    return { module: ExecutorModule, controllers: [NodeMessages], providers: [{ provide: NodeParts, useValue: parts }] };
+  static with(root: RootLink): DynamicModule {
+    return { module: ExecutorModule, controllers: [NodeMessages], providers: [{ provide: RootLink, useValue: root }] };
   }
 }

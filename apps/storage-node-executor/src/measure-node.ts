@@ -14,6 +14,7 @@ const unsavedFor = gauge('spindle_node_config_unsaved_seconds', 'Age of the olde
 const held = gauge('spindle_node_lease_held', '1 while this executor is the one that may change the node');
 const restoring = gauge('spindle_node_restoring', '1 from a start until all that is wished of the node is there');
 const drifted = gauge('spindle_node_drifted_targets', 'Targets that differ from their wish');
+const memory = gauge('spindle_node_root_memory_bytes', 'Memory of the executor’s root part');
 
 const read = ({ queue, lease, nodeLease, saver, scan }: NodeParts, restorer: NodeRestorer): void => {
   queued.set(queue.length);
@@ -26,6 +27,7 @@ const read = ({ queue, lease, nodeLease, saver, scan }: NodeParts, restorer: Nod
   held.set(nodeLease.held() ? 1 : 0);
   restoring.set(restorer.restoring ? 1 : 0);
   drifted.set(scan.size);
+  memory.set(process.memoryUsage.rss());
 };
 
 /** What has no event of its own is read every second. */

@@ -190,3 +190,20 @@ test('a queue that closes finishes what is at work and refuses what waits', asyn
   expect((await first).outcome).toBe('done');
   await expect(queue.submit(wish(3))).rejects.toMatchObject({ code: 'NODE_BUSY' });
 });
+
+test('when whoever asked is gone, what is at work is finished, what waits is refused, and nothing is taken until somebody is there', async () => {
+  const { queue, applied, next } = queueOf();
+  const atWork = queue.submit(wish(1));
+  const waits = queue.submit(wish(2)).catch((error: unknown) => error);
+
+  queue.suspend();
+  const late = queue.submit(wish(3)).catch((error: unknown) => error);
+  await next();
+  queue.resume();
+  void queue.submit(wish(4));
+
+  expect(await atWork).toMatchObject({ outcome: 'done' });
+  expect(await waits).toMatchObject({ code: 'NODE_BUSY' });
+  expect(await late).toMatchObject({ code: 'NODE_BUSY' });
+  expect(applied).toEqual(['t1 1', 't4 1']);
+});

@@ -40,6 +40,7 @@ export class NodeQueue {
   private atWork: string | null = null;
   private working: Promise<void> | null = null;
   private closed = false;
+  private suspended = false;
 
   constructor(
     private readonly apply: (wish: TargetWish, requestId?: string) => Promise<ApplyReply>,
@@ -85,16 +86,26 @@ export class NodeQueue {
     });
   }
 
+  /** Whoever asked is gone: what waits is refused, and so is what comes until `resume`. What is at work is finished. */
+  suspend(): void {
+    this.suspended = true;
+    this.refuseWaiting('Whoever asked for it is gone.');
+  }
+
+  resume(): void {
+    this.suspended = false;
+  }
+
   /** Refuses what waits, and resolves when what is at work is done. */
   async close(): Promise<void> {
     this.closed = true;
-    for (const queued of this.waiting.values()) this.refuse(queued, new Refused('NODE_BUSY', { hint: 'The executor is stopping.' }));
-    this.waiting.clear();
+    this.refuseWaiting('The executor is stopping.');
     await this.working;
   }
 
   private admit(wish: TargetWish, requestId: string | undefined, caller: Caller): void {
     if (this.closed) throw new Refused('NODE_BUSY', { hint: 'The executor is stopping.' });
+    if (this.suspended) throw new Refused('NODE_BUSY', { hint: 'The part on NATS is away.' });
     const wedged = this.wedged();
     if (wedged) throw new Refused('NODE_WEDGED', { hint: `${wedged}.` });
     const queued = this.waiting.get(wish.target_id);
@@ -117,6 +128,11 @@ export class NodeQueue {
   private expire(queued: Queued): void {
     this.waiting.delete(queued.wish.target_id);
     this.refuse(queued, new Refused('NODE_BUSY', { hint: 'Its turn did not come in time.' }));
+  }
+
+  private refuseWaiting(hint: string): void {
+    for (const queued of this.waiting.values()) this.refuse(queued, new Refused('NODE_BUSY', { hint }));
+    this.waiting.clear();
   }
 
   private refuse(queued: Queued, error: Refused): void {

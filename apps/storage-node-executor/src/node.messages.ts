@@ -1,46 +1,37 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
-import {
-  InspectImageRequest,
-  InspectTargetRequest,
-  NodeStatusRequest,
-  TargetWish,
-  parseInput,
-  type ApplyReply,
-  type InspectImageReply,
-  type InspectTargetReply,
-  type NodeStatusReply,
-} from '#contracts';
+import type { ApplyReply, InspectImageReply, InspectTargetReply, NodeStatusReply } from '#contracts';
 import type { RequestContext } from '#messaging';
-import { crashPoint } from '#runtime';
-import { inspectImage } from './inspect-image';
-import { inspectTarget } from './inspect-target';
-import { NodeParts } from './node-parts';
-import { targetStatus } from './target-status';
+import { RootLink } from './socket/root-link';
 
-/** Everything this service answers. `{node_id}` is NODE_ID, known at start: see the strategy's `parameters`. */
+const READ_MS = 10_000;
+
+/**
+ * Everything this service answers. `{node_id}` is NODE_ID, known at start: see the strategy's `parameters`. The root part parses what
+ * came and does it: `answer-verbs.ts`.
+ */
 @Controller()
 export class NodeMessages {
-  constructor(private readonly parts: NodeParts) {}
+  constructor(private readonly root: RootLink) {}
 
+  /** Without a limit of ours: the root part's queue and its time-outs are the limit. */
   @MessagePattern('storage-node.{node_id}.apply')
-  apply(@Payload() body: unknown, @Ctx() context: RequestContext): Promise<ApplyReply> {
-    crashPoint('executor.command-received');
-    return this.parts.queue.submit(parseInput(TargetWish, body), context.requestId);
+  apply(@Payload() body: unknown, @Ctx() { requestId }: RequestContext): Promise<ApplyReply> {
+    return this.root.ask('apply', body, { requestId });
   }
 
   @MessagePattern('storage-node.{node_id}.status')
-  status(@Payload() body: unknown): NodeStatusReply {
-    return targetStatus(parseInput(NodeStatusRequest, body).wish, this.parts.adapter, this.parts.journal);
+  status(@Payload() body: unknown, @Ctx() { requestId }: RequestContext): Promise<NodeStatusReply> {
+    return this.root.ask('status', body, { requestId, timeoutMs: READ_MS });
   }
 
   @MessagePattern('storage-node.{node_id}.inspect-image')
-  inspectImage(@Payload() body: unknown): InspectImageReply {
-    return inspectImage(this.parts.adapter.settings.imageRoot, parseInput(InspectImageRequest, body).file);
+  inspectImage(@Payload() body: unknown, @Ctx() { requestId }: RequestContext): Promise<InspectImageReply> {
+    return this.root.ask('inspect-image', body, { requestId, timeoutMs: READ_MS });
   }
 
   @MessagePattern('storage-node.{node_id}.inspect-target')
-  inspectTarget(@Payload() body: unknown): InspectTargetReply {
-    return inspectTarget(parseInput(InspectTargetRequest, body).iqn, this.parts.adapter, this.parts.journal);
+  inspectTarget(@Payload() body: unknown, @Ctx() { requestId }: RequestContext): Promise<InspectTargetReply> {
+    return this.root.ask('inspect-target', body, { requestId, timeoutMs: READ_MS });
   }
 }

@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { NodeReportReply, Refused, nodeSubject, type NodeReport } from '#contracts';
-import { ask, type Bus } from '#messaging';
+import { Refused, type NodeReport, type NodeReportReply } from '#contracts';
 import type { Logger } from '#runtime';
 import { checkNode, nodeVersions } from './check-node';
 import type { Settings } from './config';
@@ -11,6 +10,7 @@ import { isNamedAsOurs } from './lio/target-names';
 import type { TargetcliLease } from './lio/targetcli-lease';
 import type { NodeLease } from './node-lease';
 import type { NodeQueue } from './node-queue';
+import type { RootSocket } from './socket/root-socket';
 import type { ConfigSaver } from './save-config';
 import { writeInstances } from './state-folder';
 
@@ -30,7 +30,9 @@ export interface ReportParts {
   version: string;
   /** NodeReport.sealing_key */
   sealingKey: string;
-  bus: Bus;
+  socket: RootSocket;
+  /** NodeReport.connection */
+  connections: () => number;
   tree: ConfigfsTree;
   journal: Journal;
   nodeLease: NodeLease;
@@ -99,16 +101,12 @@ export class NodeReporter {
   }
 
   private async send(status: 'stopping' | null): Promise<void> {
-    const { bus, settings, log } = this.parts;
+    const { socket, settings, log } = this.parts;
     try {
       const report = await this.report();
       const sentAt = performance.now();
-      const answer = await ask(bus, nodeSubject(settings.NODE_ID, 'report'), status ? { ...report, status } : report, {
-        context: {},
-        timeoutMs: settings.REPORT_INTERVAL_MS,
-        silence: 'SERVICE_UNAVAILABLE',
-      });
-      if (status === null) this.answered(NodeReportReply.parse(answer), sentAt);
+      const answer = await socket.ask('report', status ? { ...report, status } : report, settings.REPORT_INTERVAL_MS);
+      if (status === null) this.answered(answer, sentAt);
     } catch (error) {
       if (error instanceof Refused && error.retryable) log.debug({ code: error.code }, 'nobody took the report');
       else log.error({ err: error }, 'the report was not accepted');
@@ -145,7 +143,7 @@ export class NodeReporter {
     return {
       node_id: settings.NODE_ID,
       instance: this.parts.instance,
-      connection: this.parts.bus.connections(),
+      connection: this.parts.connections(),
       previous_instances: this.parts.previousInstances,
       name: settings.NODE_NAME ?? settings.NODE_ID,
       status: wedged ? 'wedged' : 'online',

@@ -1,5 +1,4 @@
-import { Refused, WishesReply, nodeSubject, type TargetWish } from '#contracts';
-import { ask, type Bus } from '#messaging';
+import { Refused, type TargetWish, type WishesReply } from '#contracts';
 import { sleep, type Logger } from '#runtime';
 import { imageRootIsMounted } from './check-node';
 import type { Settings } from './config';
@@ -7,6 +6,7 @@ import type { DriftScan } from './drift-scan';
 import type { Journal } from './journal';
 import type { NodeLease } from './node-lease';
 import type { NodeQueue } from './node-queue';
+import type { RootSocket } from './socket/root-socket';
 import { noteRestored, wasRestored } from './state-folder';
 
 const PAGE = 200;
@@ -21,7 +21,7 @@ const SETTLED = new Set(['STALE_GENERATION', 'TARGET_IN_USE']);
 
 export interface RestoreParts {
   settings: Settings;
-  bus: Bus;
+  socket: RootSocket;
   nodeLease: NodeLease;
   journal: Journal;
   queue: NodeQueue;
@@ -94,7 +94,7 @@ export class NodeRestorer {
     let count = 0;
     let after: string | null = null;
     do {
-      const page: WishesReply = await this.page(after);
+      const page: WishesReply = await this.parts.socket.ask('wishes', { after, limit: PAGE }, ASK_MS);
       page.wishes.forEach(({ target_id }) => unnamed.delete(target_id));
       const wishes = page.wishes.filter(({ target_id }) => !only || only.has(target_id));
       await this.submitAll(wishes, left);
@@ -120,11 +120,6 @@ export class NodeRestorer {
     const last = journal.get(wish.target_id);
     if (settings.DRIFT_POLICY !== 'report' || !this.restored) return false;
     return wish.state === 'present' && last?.phase === 'present' && last.wish.generation === wish.generation;
-  }
-
-  private async page(after: string | null): Promise<WishesReply> {
-    const subject = nodeSubject(this.parts.settings.NODE_ID, 'wishes');
-    return WishesReply.parse(await ask(this.parts.bus, subject, { after, limit: PAGE }, { context: {}, timeoutMs: ASK_MS }));
   }
 
   private async submitAll(wishes: TargetWish[], left: Set<string>): Promise<void> {

@@ -3,6 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Duplex } from 'node:stream';
+import type { ExecutorPart } from './lab-executor';
 import { writePrivately } from './private-file';
 import type { Owner } from './unprivileged';
 
@@ -15,8 +16,8 @@ export type ScriptResult = { code: number; stdout: string; stderr: string };
 export class LabShell {
   private readonly waiting = new Map<string, { resolve: (code: number) => void; reject: (error: Error) => void }>();
   private gone: Error | undefined;
-  /** Called with the exit code of the executor, however it ended. */
-  onExecutorEnd: ((code: number) => void) | undefined;
+  /** Called with the exit code of a part of the executor, however it ended. */
+  onExecutorEnd: ((part: ExecutorPart, code: number) => void) | undefined;
 
   /** Resolves when the lab can run scripts; rejects with the boot step that failed. */
   readonly ready: Promise<void>;
@@ -32,7 +33,7 @@ export class LabShell {
         const [verb, id = '', code] = text.trim().split(' ');
         if (verb === 'ready') resolve();
         else if (verb === 'failed') reject(new Error(`the storage lab could not set up its ${text.trim().slice('failed '.length)}`));
-        else if (verb === 'executor') this.onExecutorEnd?.(Number(id));
+        else if (verb === 'executor') this.onExecutorEnd?.(id as ExecutorPart, Number(code));
         else if (verb === 'done') this.waiting.get(id)?.resolve(Number(code));
       });
     });

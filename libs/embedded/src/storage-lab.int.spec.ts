@@ -29,17 +29,18 @@ let root: string;
 let options: StorageLabOptions;
 let lab: StorageLab;
 
-/** A checkout whose executor answers on its health port and prints its secret's length. */
+/** A checkout whose executor answers on its health port and prints its secret's length and its user. */
 function makeProject(folder: string): string {
   const place = join(folder, 'dist/apps/storage-node-executor/src');
   mkdirSync(place, { recursive: true });
   symlinkSync(join(projectRoot(), 'libs'), join(folder, 'libs'));
   writeFileSync(
     join(place, 'main.js'),
-    `console.log('secret of ' + process.env.SECRET.length);
+    `console.log('secret of ' + process.env.SECRET.length + ', user ' + process.getuid());
      require('node:http').createServer((_, answer) => answer.end('well')).listen(process.env.HEALTH_PORT, process.env.HEALTH_ADDRESS);
      process.on('SIGTERM', () => process.exit(0));`,
   );
+  writeFileSync(join(place, 'root-main.js'), "console.log('root part of user ' + process.getuid()); setInterval(() => undefined, 1000);");
   return folder;
 }
 
@@ -152,6 +153,23 @@ describe('the executor in the storage lab', () => {
     expect(await health()).toBe('well');
     await lab.stopExecutor();
     expect(lab.executorIsRunning()).toBe(false);
+  });
+
+  it('is two processes of two users, of which each can be killed alone and started again', async () => {
+    const pid = await lab.startExecutor();
+    expect(await health()).toBe('well');
+    const log = readFileSync(join(options.dir, 'executor.log'), 'utf8');
+
+    await lab.killExecutor('SIGKILL', ['bus']);
+    expect(lab.executorIsRunning()).toBe(false);
+    expect(await lab.startExecutor()).toBe(pid);
+    expect(await health()).toBe('well');
+    await lab.killExecutor('SIGKILL', ['root']);
+    expect(await lab.startExecutor()).not.toBe(pid);
+
+    expect(log).toContain('root part of user 0');
+    expect(log).toContain(`secret of ${secret.length}, user 65534`);
+    await lab.stopExecutor();
   });
 
   it('gets its secrets by a file: they are neither on the kernel line nor in a log', () => {

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { spawnGuarded, type GuardedChild } from './child-guard';
-import { defaultExecutorEnvironment, ExecutorInLab } from './lab-executor';
+import { defaultExecutorEnvironment, ExecutorInLab, type ExecutorPart } from './lab-executor';
 import { controlFolder, giveImages, prepareFolders } from './lab-folders';
 import { kernelLine, memoryFolder, quietestCpu } from './lab-kernel';
 import { endStaleProcess, groupListensOn, listeningSocket, recordProcess } from './process-record';
@@ -32,7 +32,7 @@ export type StorageLabOptions = {
   /** Default 1024. Only what the lab uses is taken. */
   memMb?: number;
   autostartExecutor?: boolean;
-  /** Starts the executor again one second after it ended by itself. Default false: a test wants to see it dead. */
+  /** Starts a part of the executor again one second after it ended by itself. Default false: a test wants to see it dead. */
   keepExecutorRunning?: boolean;
   log: (line: string) => void;
 };
@@ -44,12 +44,13 @@ export type StorageLab = {
   bootMs: number;
   /** Runs a shell script as root in the lab; several at a time are fine. Default limit 30,000 ms. */
   exec(script: string, options?: { timeoutMs?: number }): Promise<ScriptResult>;
-  /** Resolves with its process id in the lab, when it runs: it is ready when its health port says so. */
+  /** Starts what of it does not run. Resolves with the root part's process id in the lab: it is ready when its health port says so. */
   startExecutor(env?: Record<string, string>): Promise<number>;
-  /** SIGTERM, and SIGKILL to its process group after 5 s. */
+  /** SIGTERM, and SIGKILL to its process group after 5 s, to one part after the other. */
   stopExecutor(): Promise<void>;
-  /** To the process alone: a targetcli that it has started lives on, as after a real crash. Default SIGKILL. */
-  killExecutor(signal?: NodeJS.Signals): Promise<void>;
+  /** To its processes alone: a targetcli that it has started lives on, as after a real crash. Default SIGKILL, to both parts. */
+  killExecutor(signal?: NodeJS.Signals, parts?: ExecutorPart[]): Promise<void>;
+  /** Both parts. */
   executorIsRunning(): boolean;
   /** Makes files that came into the image folder after the start writable for the lab, which does not run as root. */
   ownImages(): void;
@@ -144,7 +145,7 @@ async function boot(options: StorageLabOptions, folders: Folders, owner: Owner |
     exec: (script, { timeoutMs = scriptLimitMs } = {}) => shell.run(script, timeoutMs),
     startExecutor: (env) => executor.start(env),
     stopExecutor: () => executor.stop(),
-    killExecutor: (signal = 'SIGKILL') => executor.kill(signal),
+    killExecutor: (signal = 'SIGKILL', parts) => executor.kill(signal, parts),
     executorIsRunning: () => executor.isRunning(),
     ownImages: () => giveImages(folders.imageRootHostDir, owner),
     powerCut: end,

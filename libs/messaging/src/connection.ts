@@ -19,6 +19,8 @@ export interface Bus {
   connections: () => number;
   /** Calls back when the connection is lost, until the returned function is called. */
   onLost: (callBack: () => void) => () => void;
+  /** Calls back whenever the connection is there again. */
+  onBack: (callBack: () => void) => void;
   /** Round trip to the server; throws when it is away. */
   ping: () => Promise<void>;
   close: () => Promise<void>;
@@ -52,6 +54,7 @@ export const connectBus = async (name: string, settings: NatsSettings, log: Logg
   let connected = true;
   let connections = 1;
   const callBacks = new Set<() => void>();
+  const whenBack: (() => void)[] = [];
   up.set(1);
   void (async () => {
     for await (const status of nats.status()) {
@@ -62,6 +65,7 @@ export const connectBus = async (name: string, settings: NatsSettings, log: Logg
       if (status.type === Events.Reconnect) {
         connected = true;
         connections++;
+        whenBack.forEach((callBack) => callBack());
       }
       up.set(connected ? 1 : 0);
       if (status.type === Events.Disconnect || status.type === Events.Reconnect) log.warn({ nats: status.type }, 'NATS connection changed');
@@ -77,6 +81,7 @@ export const connectBus = async (name: string, settings: NatsSettings, log: Logg
       callBacks.add(callBack);
       return () => void callBacks.delete(callBack);
     },
+    onBack: (callBack) => void whenBack.push(callBack),
     ping: async () => {
       if (!connected) throw new Error('not connected');
       await nats.flush();

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { headers } from 'nats';
 import { Refused, type ErrorCode } from '#contracts';
 import { startNats, type RunningNats } from '#embedded';
-import { createLog, newApiToken, newId, signAccessToken } from '#runtime';
+import { createLog, newApiToken, newId } from '#runtime';
+import { signAccessToken } from '#tokens';
 import { TokenExchange, connectBus, type Bus } from './index';
 
 const login = { user: 'spindle', password: 'not-a-secret' };

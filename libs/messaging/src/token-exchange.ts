@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { ExchangeToken, Refused } from '#contracts';
-import { readApiToken, verifyAccessToken, type VerifiedToken } from '#runtime';
+import { readApiToken } from '#runtime';
+import { verifyAccessToken, type VerifiedToken } from '#tokens';
 import type { Bus } from './connection';
 import { ask } from './request-client';
 import type { RequestContext } from './request-context';

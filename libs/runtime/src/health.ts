@@ -28,11 +28,20 @@ export const readiness = async (checks: Record<string, ReadinessCheck>): Promise
   return { ready: results.every(({ status }) => status === 'fulfilled'), dependencies };
 };
 
+const allMetrics = async (more: () => Promise<string>): Promise<string> =>
+  (await Promise.all([metrics.metrics(), more().catch(() => '')])).join('\n');
+
 /**
  * `/healthz` (the event loop turns), `/readyz` (200, or 503 naming what is down) and `/metrics` for a service without HTTP.
+ * @param moreMetrics of another process, in the same format; families of ours must not be in it. Left out while it fails.
  * Listens before the service has connected to anything, so that a start that waits for a dependency can be seen.
  */
-export const startHealthServer = async (port: number, address: string, checks: Record<string, ReadinessCheck>): Promise<Server> => {
+export const startHealthServer = async (
+  port: number,
+  address: string,
+  checks: Record<string, ReadinessCheck>,
+  moreMetrics: () => Promise<string> = async () => '',
+): Promise<Server> => {
   const server = createServer((request, response) => {
     const answer = (status: number, type: string, body: string) => response.writeHead(status, { 'content-type': type }).end(body);
     const path = request.url?.split('?')[0];
@@ -40,7 +49,7 @@ export const startHealthServer = async (port: number, address: string, checks: R
     if (path === '/healthz') return answer(200, 'application/json', '{"status":"up"}');
     if (path === '/readyz')
       return void readiness(checks).then((state) => answer(state.ready ? 200 : 503, 'application/json', JSON.stringify(state)));
-    if (path === '/metrics') return void metrics.metrics().then((text) => answer(200, metrics.contentType, text));
+    if (path === '/metrics') return void allMetrics(moreMetrics).then((text) => answer(200, metrics.contentType, text));
     return answer(404, 'text/plain', '/healthz /readyz /metrics\n');
   });
   await new Promise<void>((resolve, reject) => {

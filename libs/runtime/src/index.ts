@@ -1,4 +1,3 @@
-export { TOKEN_SECONDS, signAccessToken, verifyAccessToken, type AccessClaims, type VerifiedToken } from './access-token';
 export { isSecretOf, newApiToken, readApiToken, tokenHash, type ApiToken } from './api-token';
 export { AnonymousRefusals } from './anonymous-refusals';
 export { countAuthFailure } from './auth-failures';

@@ -1,6 +1,7 @@
 import { Refused, lowerRole, type ErrorCode, type Proof, type Role } from '#contracts';
 import { inDatabase } from '#database';
-import { isSecretOf, readApiToken, verifyAccessToken, type ApiToken as PresentedToken, type VerifiedToken } from '#runtime';
+import { isSecretOf, readApiToken, type ApiToken as PresentedToken } from '#runtime';
+import { verifyAccessToken, type VerifiedToken } from '#tokens';
 import type { User } from '../inventory/user.entity';
 import type { Parts } from '../parts';
 import type { ApiToken } from './api-token.entity';

@@ -1,5 +1,5 @@
 import { Refused, type ExchangeToken, type OutputOf } from '#contracts';
-import { TOKEN_SECONDS, signAccessToken } from '#runtime';
+import { TOKEN_SECONDS, signAccessToken } from '#tokens';
 import type { Caller } from './caller';
 
 /** A short access token for those who verify with the public key alone; it ends with the API token at the latest. @throws Refused TOKEN_EXPIRED */

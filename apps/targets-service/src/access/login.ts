@@ -1,7 +1,7 @@
 import { Refused, type InputOf, type Login, type OutputOf } from '#contracts';
 import { inDatabase, inTransaction } from '#database';
 import type { RequestContext } from '#messaging';
-import { TOKEN_SECONDS, signAccessToken } from '#runtime';
+import { TOKEN_SECONDS, signAccessToken } from '#tokens';
 import { findUserByName } from '../inventory/user.store';
 import { appendAudit } from '../outbox/outbox';
 import type { Parts } from '../parts';

@@ -1,0 +1,1 @@
+export { TOKEN_SECONDS, signAccessToken, verifyAccessToken, type AccessClaims, type VerifiedToken } from './access-token';
