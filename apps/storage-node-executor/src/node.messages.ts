@@ -1,20 +1,26 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import {
+  CompareRequest,
   InspectImageRequest,
   InspectTargetRequest,
+  ListShownRequest,
   NodeStatusRequest,
   TargetWish,
   parseInput,
   type ApplyReply,
+  type CompareReply,
   type InspectImageReply,
   type InspectTargetReply,
+  type ListShownReply,
   type NodeStatusReply,
 } from '#contracts';
 import type { RequestContext } from '#messaging';
 import { crashPoint } from '#runtime';
+import { compareTarget } from './compare-target';
 import { inspectImage } from './inspect-image';
 import { inspectTarget } from './inspect-target';
+import { listShown } from './list-shown';
 import { NodeParts } from './node-parts';
 import { targetStatus } from './target-status';
 
@@ -42,5 +48,16 @@ export class NodeMessages {
   @MessagePattern('storage-node.{node_id}.inspect-target')
   inspectTarget(@Payload() body: unknown): InspectTargetReply {
     return inspectTarget(parseInput(InspectTargetRequest, body).iqn, this.parts.adapter, this.parts.journal);
+  }
+
+  @MessagePattern('storage-node.{node_id}.compare')
+  compare(@Payload() body: unknown): CompareReply {
+    return { comparisons: parseInput(CompareRequest, body).wishes.map((wish) => compareTarget(wish, this.parts)) };
+  }
+
+  @MessagePattern('storage-node.{node_id}.list-targets')
+  listTargets(@Payload() body: unknown): ListShownReply {
+    const { after, limit } = parseInput(ListShownRequest, body);
+    return listShown(this.parts.tree, after, limit);
   }
 }
