@@ -11,8 +11,6 @@ export const lockNode = (tx: EntityManager, id: string): Promise<StorageNode | n
 export const onlineNodes = (tx: EntityManager): Promise<StorageNode[]> =>
   tx.find(StorageNode, { where: { status: 'online' }, order: { id: 'ASC' } });
 
-export const allNodes = (tx: EntityManager): Promise<StorageNode[]> => tx.find(StorageNode, { order: { id: 'ASC' } });
-
 /** Nodes that were to report and have not for so long. */
 export const silentNodes = (tx: EntityManager, silenceMs: number): Promise<StorageNode[]> =>
   tx

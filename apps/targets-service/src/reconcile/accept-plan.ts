@@ -36,7 +36,7 @@ const recordAcceptance = async (tx: EntityManager, id: string, plan: NodePlan, c
   const node = await lockNode(tx, id);
   if (!node?.held_at) throw new Refused('NODE_NOT_HELD');
   // the key of the command is answered with the node's own record
-  const { key: _, ...cause } = caller;
+  const cause = { ...caller, key: undefined };
   for (const { target_id, generation, operation, raise_to, ...planned } of plan.targets) {
     if (isAsItShouldBe({ target_id, generation, operation, raise_to, ...planned })) continue;
     const target = await lockTarget(tx, target_id);

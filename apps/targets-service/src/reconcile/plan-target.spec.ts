@@ -48,7 +48,7 @@ it.each([
     6,
   ],
 ] as const)('%s', (_, target, comparison, action, raise_to) => {
-  expect(planTarget(target, comparison as Comparison)).toMatchObject({ action, raise_to });
+  expect(planTarget(target, comparison)).toMatchObject({ action, raise_to });
 });
 
 it('a restart that is to come tells whom it disconnects', () => {
