@@ -5,6 +5,7 @@ const SPEC = '\\.spec\\.ts$';
 /** No I/O, no clock, no framework: what a reader can check by thinking, and a test without starting anything. */
 const PURE = [
   '^apps/targets-service/src/targets/(target-lifecycle|adoption)\\.ts$',
+  '^apps/targets-service/src/reconcile/plan-target\\.ts$',
   '^apps/storage-node-executor/src/(plan-target|target-drift)\\.ts$',
   '^apps/storage-node-executor/src/lio/(target-names|target-state|targetcli-errors|targetcli-lines|wished-values|chap-credentials)\\.ts$',
   '^apps/audit-service/src/(subjects-of|merkle|canonical-json|entry-leaf|checkpoint-note|export-lines|verify-export)\\.ts$',

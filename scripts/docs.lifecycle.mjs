@@ -14,6 +14,7 @@ const TRIGGERS = {
   'drift-to-repair': 'the kernel no longer shows what was asked, and the policy of the node is to repair',
   'drift-seen': 'the kernel no longer shows what was asked, or differs in another way, and the policy is to report',
   'drift-gone': 'the kernel shows again what was asked',
+  'plan-accepted': 'an admin accepts the plan of a held node, which changes or raises it',
 };
 
 const outside = ({ status, operation }) => `${status}${operation ? `, operation ${operation}` : ''}`;

@@ -30,6 +30,7 @@ export interface Reply {
   id: string;
   access_token: string;
   token: string;
+  plan: string;
   role: string;
   expires_in: number;
   total: number;

@@ -39,7 +39,7 @@ test('without a lease nothing is changed, and with one again the wish is met', a
 
 test('an executor that is told of another one changes nothing until the node is its own again, and then asks for its whole wish', async () => {
   const [wish, later] = [wishFor(node.image()), wishFor(node.image())];
-  node.answer = { accepted: false, lease_ms: 0, reason: 'Another executor is at work for node x.' };
+  node.answer = { accepted: false, lease_ms: 0, reason: 'Another executor is at work for node x.', held: false };
   node.reports.length = 0;
   await node.reported(() => node.reports.length > 1);
 
@@ -96,7 +96,7 @@ test('a second executor on the same state folder refuses to start, in words', as
 });
 
 test('a second executor for the same node is refused by targets-service and leaves with the reason', async () => {
-  node.answer = { accepted: false, lease_ms: 0, reason: 'Another executor is at work for node node-under-test.' };
+  node.answer = { accepted: false, lease_ms: 0, reason: 'Another executor is at work for node node-under-test.', held: false };
 
   const said = await node.sh(second('ROOT_SOCKET=/run/second/root.sock; STATE_DIR=/run/second-state'));
   node.answer = GRANTED;

@@ -28,7 +28,7 @@ export const PREFIX = 'iqn.2025-01.io.spindle';
 export const MISBEHAVING = '/run/fault/targetcli';
 
 /** This process is the node's writer. */
-export const GRANTED: NodeReportReply = { accepted: true, lease_ms: 10_000, reason: null };
+export const GRANTED: NodeReportReply = { accepted: true, lease_ms: 10_000, reason: null, held: false };
 
 export type Wish = ReturnType<typeof wishFor>;
 

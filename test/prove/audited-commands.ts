@@ -3,6 +3,8 @@ import { newId } from '#runtime';
 import { newMachine, type Reply, type TargetsServiceForTests } from '../harness/targets-service-for-tests';
 
 const NODE = 'node-proves';
+/** Whose plan nobody has accepted yet. */
+const HELD_NODE = 'node-held';
 const PASSWORD = 'a-password-of-the-proof';
 
 /** One thing that is asked while the trail cannot be written. */
@@ -31,7 +33,13 @@ export const answerAsNode = async (service: TargetsServiceForTests, shown: Map<s
   service.bus.subscribe(nodeSubject(NODE, 'inspect-target'), {
     callback: (_, message) => void message.respond(JSON.stringify(shown.get(message.json<{ iqn: string }>().iqn))),
   });
-  await service.bus.request(nodeSubject(NODE, 'report'), JSON.stringify(service.report(NODE)));
+  service.bus.subscribe(nodeSubject(HELD_NODE, 'list-targets'), {
+    callback: (_, message) => void message.respond(JSON.stringify({ targets: [], next: null })),
+  });
+  const report = (id: string) => service.bus.request(nodeSubject(id, 'report'), JSON.stringify(service.report(id)));
+  await Promise.all([report(NODE), report(HELD_NODE)]);
+  await service.sql.query('UPDATE targets.storage_nodes SET held_at = now() WHERE id = $1', [HELD_NODE]);
+  await report(HELD_NODE);
   return seen;
 };
 
@@ -82,6 +90,7 @@ export const prepareAttempts = async (service: TargetsServiceForTests, shown: Ma
     'tokens.create': () => Promise.resolve({ name: `t-${newId()}` }),
     'tokens.revoke': async () => ({ id: (await must(service.ask('tokens.create', { name: `t-${newId()}` }))).id }),
     'nodes.update': () => Promise.resolve({ id: NODE, cordoned: true }),
+    'nodes.accept-plan': async () => ({ id: HELD_NODE, plan: (await must(service.ask('nodes.plan', { id: HELD_NODE }))).plan }),
     'nodes.adopt': async () => ({ id: NODE, iqn: await orphan() }),
   };
   const attempts: Attempt[] = [];

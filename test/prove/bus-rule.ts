@@ -10,7 +10,7 @@ const PUBLIC = new RegExp(
     '^auth\\.(login|exchange)$',
     '^targets\\.(create|list|get|get-by-machine|status|delete|restart|rotate-chap)$',
     '^(machines|images|sessions|users)\\.(create|list|get|update|delete)$',
-    '^nodes\\.(list|update|adopt|accept|plan)$',
+    '^nodes\\.(list|update|adopt|plan|accept-plan)$',
     '^tokens\\.(create|list|revoke)$',
     '^audit\\.(search|checkpoint|inclusion|consistency|export)$',
   ].join('|'),
@@ -38,7 +38,7 @@ const MAY_SAY: Record<string, RegExp[]> = {
   targets: [
     EVENT,
     /^audit-intent\../,
-    /^storage-node\.(n1|n2)\.(apply|status|inspect-image|inspect-target|list-targets|ping)$/,
+    /^storage-node\.(n1|n2)\.(apply|status|inspect-image|inspect-target|compare|list-targets|ping)$/,
     keeps('SPINDLE_EVENTS'),
     keeps('SPINDLE_AUDIT'),
     /^\$JS\.API\.INFO$/,
@@ -77,7 +77,7 @@ const MAY_HEAR: Record<string, (subject: string) => boolean> = {
 
 function hearsNode(id: string) {
   return (subject: string): boolean =>
-    new RegExp(`^storage-node\\.${id}\\.(apply|status|inspect-image|inspect-target|list-targets)$`).test(subject) ||
+    new RegExp(`^storage-node\\.${id}\\.(apply|status|inspect-image|inspect-target|compare|list-targets)$`).test(subject) ||
     services('storage-node-executor').test(subject) ||
     subject.startsWith(`_INBOX_node-${id}.`);
 }

@@ -3,7 +3,7 @@ import { CLIENTS, NODES } from './bus-server';
 
 export const STREAM_NAMES = ['SPINDLE_EVENTS', 'SPINDLE_AUDIT', 'SPINDLE_DEAD_LETTERS', 'SPINDLE_CHECKPOINTS'];
 
-const VERBS = ['apply', 'status', 'inspect-image', 'inspect-target', 'report', 'wishes', 'ping', 'no-such-verb'];
+const VERBS = ['apply', 'status', 'inspect-image', 'inspect-target', 'compare', 'list-targets', 'report', 'wishes', 'ping', 'no-such-verb'];
 const STREAM_VERBS = ['CREATE', 'UPDATE', 'INFO', 'DELETE', 'PURGE', 'SNAPSHOT', 'RESTORE', 'MSG.GET', 'MSG.DELETE', 'LEADER.STEPDOWN'];
 
 const ofStream = (name: string): string[] => [

@@ -2,7 +2,8 @@ import { rmSync } from 'node:fs';
 import { PrerequisitesMissing, installPrerequisites, missingPrerequisites } from '#embedded';
 import { readOptions, type QuickstartOptions } from './options';
 import { wayIn } from './print-way-in';
-import { startSpindle, type Spindle } from './start-spindle';
+import { showPlans } from './show-plan';
+import { startSpindle, type Endpoints, type Spindle } from './start-spindle';
 import { takeTour } from './tour';
 
 const say = (line: string) => process.stdout.write(`  ${line}\n`);
@@ -36,6 +37,12 @@ const prepare = (options: QuickstartOptions): Promise<void> =>
     return { value: undefined };
   });
 
+const showPlan = ({ http_url: url, username, password }: Endpoints): Promise<void> =>
+  step('what would be done to the storage node, and is not before the plan is accepted', async () => ({
+    shown: await showPlans({ url, username, password }),
+    value: undefined,
+  }));
+
 const untilToldToLeave = (): Promise<void> =>
   new Promise((resolve) => {
     process.once('SIGINT', () => resolve());
@@ -49,11 +56,13 @@ const main = async (): Promise<void> => {
   let spindle: Spindle | undefined;
   try {
     spindle = await step('start Postgres, NATS, the storage lab and the four services', async () => {
-      const value = await startSpindle({ ...options, say });
+      const settings = options.plan ? { RECONCILE: 'plan' } : undefined;
+      const value = await startSpindle({ ...options, settings, say });
       return { value };
     });
     const { endpoints } = spindle;
-    await Promise.race([takeTour(spindle, step), told.then(() => Promise.reject(new Error('stopped')))]);
+    const shown = options.plan ? showPlan(endpoints) : takeTour(spindle, step);
+    await Promise.race([shown, told.then(() => Promise.reject(new Error('stopped')))]);
     process.stdout.write(`${wayIn(spindle, options.dataDir)}\n`);
     if (options.exit) return;
     process.stdout.write(`Serving on ${endpoints.http_url}. Ctrl-C ends it.\n`);

@@ -6,6 +6,8 @@ export interface QuickstartOptions {
   exit: boolean;
   reset: boolean;
   install: boolean;
+  /** Nothing is sent to the storage node before its plan is accepted. */
+  plan: boolean;
   httpPort?: number;
   natsPort?: number;
   portalPort?: number;
@@ -15,6 +17,7 @@ export interface QuickstartOptions {
 export const USAGE = `npm run quickstart -- [options]
   --exit               stop after the tour; exit code 0 if every step was as promised
   --reset              forget all state of earlier runs first
+  --plan               after a restore: show what would be done to the storage node, and do none of it before that is accepted
   --data-dir DIR       where state lives (.spindle)
   --http-port N        port of the gateway (3000, or a free one)
   --nats-port N        port of NATS (4222, or a free one)
@@ -32,6 +35,7 @@ export const readOptions = (args: string[]): QuickstartOptions => {
       options: {
         exit: { type: 'boolean', default: false },
         reset: { type: 'boolean', default: false },
+        plan: { type: 'boolean', default: false },
         'no-install': { type: 'boolean', default: false },
         'data-dir': { type: 'string', default: '.spindle' },
         'http-port': { type: 'string' },
@@ -46,6 +50,7 @@ export const readOptions = (args: string[]): QuickstartOptions => {
       exit: values.exit,
       reset: values.reset,
       install: !values['no-install'],
+      plan: values.plan,
       httpPort: port('--http-port', values['http-port']),
       natsPort: port('--nats-port', values['nats-port']),
       portalPort: port('--portal-port', values['portal-port']),

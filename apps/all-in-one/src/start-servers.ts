@@ -20,7 +20,7 @@ export class Servers {
     private readonly options: SpindleOptions,
     private readonly credentials: Credentials,
   ) {
-    this.imageRoot = join(options.dataDir, 'images');
+    this.imageRoot = join(options.nodeDir ?? options.dataDir, 'images');
   }
 
   async start(): Promise<void> {
@@ -30,7 +30,7 @@ export class Servers {
     const bus = { purpose: 'NATS', usual: usualPorts ? 4222 : undefined, named: natsPort };
     this.nats = await startOnPort(bus, (port) => this.startBus(port));
     const node = { purpose: 'iSCSI portal', usual: usualPorts ? 3260 : undefined, named: portalPort };
-    this.lab = await startOnPort(node, (port) => this.startNode(port));
+    this.lab = this.options.lab ?? (await startOnPort(node, (port) => this.startNode(port)));
   }
 
   async stop(): Promise<void> {
@@ -72,9 +72,9 @@ export class Servers {
   }
 
   private startNode(portalPort: number): Promise<StorageLab> {
-    const { dataDir, logLevel = 'info', settings, say } = this.options;
+    const { dataDir, nodeDir = dataDir, logLevel = 'info', settings, say } = this.options;
     return startStorageLab({
-      dir: join(dataDir, 'lab'),
+      dir: join(nodeDir, 'lab'),
       imageRootHostDir: this.imageRoot,
       projectRoot: projectRoot(),
       natsPort: this.nats.port,

@@ -16,6 +16,10 @@ export interface SpindleOptions {
   logLevel?: string;
   /** Added to the settings of every service, and of the executor. */
   settings?: Record<string, string>;
+  /** Where the storage node has its disks and the images are; by default in the data folder. What is there outlives that folder. */
+  nodeDir?: string;
+  /** A storage node that runs already, of a Spindle before this one with the same keys and port of NATS. */
+  lab?: StorageLab;
   /** NODE_IDs of further storage nodes that may connect. */
   moreNodes?: string[];
   /** False for tests: Postgres does not wait for the disk. */
@@ -70,7 +74,7 @@ export const startSpindle = async (options: SpindleOptions): Promise<Spindle> =>
   };
   try {
     await servers.start();
-    const executor = servers.lab.startExecutor();
+    const executor = servers.lab.executorIsRunning() ? Promise.resolve('as before') : servers.lab.startExecutor();
     executor.catch(() => undefined); // looked at below, unless something else failed first
     const services = await startServices(options, servers, credentials, (service) => processes.push(service));
     const executorPid = await executor;

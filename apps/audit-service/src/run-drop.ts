@@ -40,7 +40,8 @@ export const runDrop = async (ownerUrl: string, before: string, files: ExportFil
   }
 };
 
-const sha256Of = async (file: string): Promise<string> => {
+/** Of a file, hex. */
+export const sha256Of = async (file: string): Promise<string> => {
   const hash = createHash('sha256');
   for await (const part of createReadStream(file)) hash.update(part as Buffer);
   return hash.digest('hex');

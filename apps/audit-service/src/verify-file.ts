@@ -31,7 +31,8 @@ export const verifyFile = async (files: ExportFiles): Promise<FileVerdict> => {
   return { ...verifying.end(), unsigned };
 };
 
-const collectedHeads = (path: string | undefined, verifier: Verifier): { heads: Checkpoint[]; unsigned: number } => {
+/** @throws Error for a file in which the key has signed nothing */
+export const collectedHeads = (path: string | undefined, verifier: Verifier): { heads: Checkpoint[]; unsigned: number } => {
   if (path === undefined) return { heads: [], unsigned: 0 };
   const notes = readNotes(readFileSync(path, 'utf8'));
   const heads = notes.map((note) => openCheckpoint(note, verifier)).filter((head) => head !== null);

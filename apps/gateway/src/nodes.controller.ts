@@ -1,5 +1,5 @@
 import { Controller, Get, Patch, Post } from '@nestjs/common';
-import { AdoptTarget, ListNodes, UpdateNode } from '#contracts';
+import { AcceptNodePlan, AdoptTarget, GetNodePlan, ListNodes, UpdateNode } from '#contracts';
 import { Exchange, type HttpExchange } from './http-exchange';
 import { NatsClient } from './nats-client';
 
@@ -20,5 +20,15 @@ export class NodesController {
   @Post(':id/adopt')
   adopt(@Exchange() http: HttpExchange) {
     return this.nats.ask(AdoptTarget, http);
+  }
+
+  @Get(':id/plan')
+  plan(@Exchange() http: HttpExchange) {
+    return this.nats.ask(GetNodePlan, http);
+  }
+
+  @Post(':id/plan/accept')
+  acceptPlan(@Exchange() http: HttpExchange) {
+    return this.nats.ask(AcceptNodePlan, http);
   }
 }

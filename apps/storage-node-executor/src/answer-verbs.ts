@@ -1,7 +1,9 @@
 import { Refused } from '#contracts';
 import { crashPoint, metrics, readiness, type ReadinessCheck } from '#runtime';
+import { compareTarget } from './compare-target';
 import { inspectImage } from './inspect-image';
 import { inspectTarget } from './inspect-target';
+import { listShown } from './list-shown';
 import type { NodeParts } from './node-parts';
 import type { Handlers } from './socket/line-peer';
 import type { ROOT_VERBS } from './socket/verbs';
@@ -24,6 +26,8 @@ export const answerVerbs = ({ nodeId, parts, checks, onConnected }: VerbParts): 
   status: ({ wish }) => targetStatus(wish, parts.adapter, parts.journal),
   'inspect-image': ({ file }) => inspectImage(parts.adapter.settings.imageRoot, file),
   'inspect-target': ({ iqn }) => inspectTarget(iqn, parts.adapter, parts.journal),
+  compare: ({ wishes }) => ({ comparisons: wishes.map((wish) => compareTarget(wish, parts)) }),
+  'list-targets': ({ after, limit }) => listShown(parts.tree, after, limit),
   connected: ({ node_id }) => {
     if (node_id !== nodeId) throw new Refused('NODE_NOT_FOUND', { hint: `The root part is of NODE_ID ${nodeId}.` });
     onConnected();

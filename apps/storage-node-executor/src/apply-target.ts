@@ -23,7 +23,7 @@ export interface ApplyParts {
 }
 
 /** A wish that cannot be met as things are, found before anything was touched. */
-class CannotApply extends Error {
+export class CannotApply extends Error {
   constructor(
     readonly code: ErrorCode,
     readonly step: string,
@@ -78,11 +78,7 @@ const applyPresent = async (wish: TargetWish, parts: ApplyParts): Promise<Outcom
     journal.settle({ phase: 'present', wish }, true);
     return done();
   }
-  refuseSharing(wish, desired, before, parts);
-  if (parts.imageRootIsMount && !imageRootIsMounted(adapter.settings.imageRoot))
-    throw new CannotApply('BACKING_FILE_UNUSABLE', 'create-backstore', 'The image folder is not mounted.');
-  const unusable = unusableBacking(desired.file, desired.sizeBytes);
-  if (unusable) throw new CannotApply(unusable, 'create-backstore');
+  mustBePossible(wish, desired, before, parts);
   const previous = journal.get(wish.target_id);
   try {
     await adapter.createCompleteTarget(wish, { check, begin: () => journal.begin(wish, true) });
@@ -165,7 +161,22 @@ const staysWished = (wish: TargetWish, previous: JournalEntry | undefined): bool
   return previous.phase === 'present' || (previous.phase === 'changing' && wish.confirmed);
 };
 
-const desire = (wish: TargetWish, { adapter }: ApplyParts): DesiredTarget => {
+/** @throws CannotApply for what can be known before anything is touched */
+export const mustBePossible = (
+  wish: TargetWish,
+  desired: DesiredTarget,
+  seen: Seen,
+  parts: Pick<ApplyParts, 'adapter' | 'journal' | 'imageRootIsMount'>,
+): void => {
+  refuseSharing(wish, desired, seen, parts);
+  if (parts.imageRootIsMount && !imageRootIsMounted(parts.adapter.settings.imageRoot))
+    throw new CannotApply('BACKING_FILE_UNUSABLE', 'create-backstore', 'The image folder is not mounted.');
+  const unusable = unusableBacking(desired.file, desired.sizeBytes);
+  if (unusable) throw new CannotApply(unusable, 'create-backstore');
+};
+
+/** @throws Refused NODE_KEY_MISSING, CannotApply */
+export const desire = (wish: TargetWish, { adapter }: Pick<ApplyParts, 'adapter'>): DesiredTarget => {
   try {
     return desiredTarget(wish, adapter.settings);
   } catch (error) {
@@ -178,7 +189,7 @@ const desire = (wish: TargetWish, { adapter }: ApplyParts): DesiredTarget => {
 };
 
 /** Decided once, before the journal is written: from then on it would call ours what may not be. */
-const ownershipOf = ({ iqn, confirmed }: TargetWish, backstore: string | null, journal: Journal): ((seen: Seen) => void) => {
+export const ownershipOf = ({ iqn, confirmed }: TargetWish, backstore: string | null, journal: Journal): ((seen: Seen) => void) => {
   const ours = {
     target: confirmed || journal.ownsTarget(iqn),
     backstore: confirmed || (backstore !== null && journal.ownsBackstore(backstore)),
@@ -194,7 +205,12 @@ const ownershipOf = ({ iqn, confirmed }: TargetWish, backstore: string | null, j
  * Two writers on one file system destroy it, and a reader beside a writer sees neither state. targets-service keeps them apart;
  * here it is the last gate. A backstore that others show cannot be made anew for this one either.
  */
-const refuseSharing = (wish: TargetWish, desired: DesiredTarget, seen: Seen, { journal, adapter }: ApplyParts): void => {
+const refuseSharing = (
+  wish: TargetWish,
+  desired: DesiredTarget,
+  seen: Seen,
+  { journal, adapter }: Pick<ApplyParts, 'journal' | 'adapter'>,
+): void => {
   const others = journal
     .liveOn(wish.disk.disk_id)
     .filter((other) => other.wish.target_id !== wish.target_id)

@@ -28,10 +28,12 @@ export class NodeParts {
   readonly saver: ConfigSaver;
   readonly queue: NodeQueue;
   readonly scan: DriftScan;
+  readonly imageRootIsMount: boolean;
   /** Called when something changed that the report tells. */
   onChange: () => void = () => undefined;
 
   constructor(settings: Settings, log: Logger) {
+    this.imageRootIsMount = settings.IMAGE_ROOT_IS_MOUNT;
     this.journal = Journal.open(settings.STATE_DIR);
     this.key = NodeKey.keep(settings.STATE_DIR, settings.NODE_ID);
     this.lease = new TargetcliLease(

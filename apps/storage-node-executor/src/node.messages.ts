@@ -1,6 +1,6 @@
 import { Controller } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
-import type { ApplyReply, InspectImageReply, InspectTargetReply, NodeStatusReply } from '#contracts';
+import type { ApplyReply, CompareReply, InspectImageReply, InspectTargetReply, ListShownReply, NodeStatusReply } from '#contracts';
 import type { RequestContext } from '#messaging';
 import { RootLink } from './socket/root-link';
 
@@ -33,5 +33,15 @@ export class NodeMessages {
   @MessagePattern('storage-node.{node_id}.inspect-target')
   inspectTarget(@Payload() body: unknown, @Ctx() { requestId }: RequestContext): Promise<InspectTargetReply> {
     return this.root.ask('inspect-target', body, { requestId, timeoutMs: READ_MS });
+  }
+
+  @MessagePattern('storage-node.{node_id}.compare')
+  compare(@Payload() body: unknown, @Ctx() { requestId }: RequestContext): Promise<CompareReply> {
+    return this.root.ask('compare', body, { requestId, timeoutMs: READ_MS });
+  }
+
+  @MessagePattern('storage-node.{node_id}.list-targets')
+  listTargets(@Payload() body: unknown, @Ctx() { requestId }: RequestContext): Promise<ListShownReply> {
+    return this.root.ask('list-targets', body, { requestId, timeoutMs: READ_MS });
   }
 }

@@ -114,7 +114,7 @@ export class NodeReporter {
   }
 
   /** Counted from when the report was sent: targets-service counts from later, so ours ends first. */
-  private answered({ accepted, lease_ms, reason }: NodeReportReply, sentAt: number): void {
+  private answered({ accepted, lease_ms, reason, held: isHeld }: NodeReportReply, sentAt: number): void {
     const { nodeLease, instance, onGained, onRefused, log } = this.parts;
     const why = reason ?? 'Another executor is at work for this node.';
     const held = nodeLease.held();
@@ -126,10 +126,17 @@ export class NodeReporter {
     }
     if (this.acceptedAt === -Infinity) writeInstances(this.parts.settings.STATE_DIR, [instance]);
     this.acceptedAt = performance.now();
+    if (isHeld) return this.waitForPlan(held);
     nodeLease.grant(sentAt + lease_ms);
     if (held || !nodeLease.held()) return;
     log.info({ instance, lease_ms }, 'the node is ours');
     onGained();
+  }
+
+  /** The first report that is answered without it makes the node ours, as at a start: the whole wish is asked for then. */
+  private waitForPlan(mightChange: boolean): void {
+    this.parts.nodeLease.end();
+    if (mightChange) this.parts.log.warn('the node is held: nothing is changed until its plan is accepted');
   }
 
   async report(): Promise<NodeReport> {

@@ -36,6 +36,12 @@ export const Settings = z.object({
   NODE_REQUEST_TIMEOUT_MS: setting.wholeNumber(3_000, 100, 30_000).describe('Longest wait for a storage node to be read, milliseconds.'),
   NODE_SILENCE_MS: setting.wholeNumber(10_000, 1_000, 600_000).describe('A node that reports nothing for so many milliseconds is offline.'),
   OPERATIONS_PER_NODE: setting.wholeNumber(64, 1, 1_000).describe('Wishes on their way to one node at once.'),
+  RECONCILE: z
+    .enum(['apply', 'plan'])
+    .default('apply')
+    .describe(
+      'With plan every node is held at each start: nothing is sent to it until an admin has accepted its plan. For a restored database.',
+    ),
   IDEMPOTENCY_KEY_HOURS: setting
     .wholeNumber(24, 1, 8_760)
     .describe('How long the answer to a command with an Idempotency-Key is kept, hours.'),

@@ -4,6 +4,7 @@ import { Reconciliation1764000002000 } from '../migrations/1764000002000-reconci
 import { KeyAttempts1764000003000 } from '../migrations/1764000003000-key-attempts';
 import { ChapSecrets1764000004000 } from '../migrations/1764000004000-chap-secrets';
 import { ApiTokens1764000005000 } from '../migrations/1764000005000-api-tokens';
+import { HeldNodes1764000006000 } from '../migrations/1764000006000-held-nodes';
 import { ApiToken } from './access/api-token.entity';
 import { Image } from './inventory/image.entity';
 import { Machine } from './inventory/machine.entity';
@@ -21,6 +22,7 @@ export const MIGRATIONS = [
   KeyAttempts1764000003000,
   ChapSecrets1764000004000,
   ApiTokens1764000005000,
+  HeldNodes1764000006000,
 ];
 
 export const ENTITIES = [Target, Machine, Image, User, ApiToken, BootSession, StorageNode];

@@ -20,6 +20,7 @@ import { measureBacklog } from './measure-backlog';
 import { OutboxRelay } from './outbox/outbox-relay';
 import { Parts } from './parts';
 import { watchSilence } from './reconcile/node-presence';
+import { holdAllNodes } from './reconcile/hold-nodes';
 import { OperationRunner } from './reconcile/operation-runner';
 import { ChapSecrets } from './secrets/chap-secrets';
 import { SigningKey } from './signing-key';
@@ -44,6 +45,8 @@ export const startTargetsService = async (settings: Settings): Promise<Service> 
 
   database = await openDatabase(settings, log);
   await makeFirstAdmin(database, settings);
+  if (settings.RECONCILE === 'plan')
+    log.warn({ nodes: await holdAllNodes(database) }, 'nothing is sent to nodes until their plans are accepted');
   bus = await connectBus(NAME, settings, log, 'targets');
   await ensureStreams(bus.nats, [AUDIT_STREAM, EVENTS_STREAM]);
 

@@ -6,6 +6,8 @@ import { Door } from './access/door';
 import { login } from './access/login';
 import { LoginLocks } from './access/login-locks';
 import { Parts } from './parts';
+import { acceptNodePlan } from './reconcile/accept-plan';
+import { getNodePlan } from './reconcile/node-plan';
 import { nodeWishes } from './reconcile/node-wishes';
 import { recordReport } from './reconcile/node-presence';
 import { showCredentials } from './secrets/show-credentials';
@@ -86,6 +88,16 @@ export class TargetsMessages {
   @MessagePattern(contract.AdoptTarget.subject)
   adoptTarget(@Payload() body: unknown, @Ctx() context: RequestContext) {
     return this.door.admit(contract.AdoptTarget, body, context, (input, caller) => adoptTarget(this.parts, input, caller));
+  }
+
+  @MessagePattern(contract.GetNodePlan.subject)
+  nodePlan(@Payload() body: unknown, @Ctx() context: RequestContext) {
+    return this.door.admit(contract.GetNodePlan, body, context, (input, caller) => getNodePlan(this.parts, input, caller));
+  }
+
+  @MessagePattern(contract.AcceptNodePlan.subject)
+  acceptPlan(@Payload() body: unknown, @Ctx() context: RequestContext) {
+    return this.door.admit(contract.AcceptNodePlan, body, context, (input, caller) => acceptNodePlan(this.parts, input, caller));
   }
 
   @MessagePattern('storage-node.*.report')

@@ -68,7 +68,7 @@ export const BUS_STREAMS: { name: string; account: string; subjects: string[]; k
 ];
 const [EVENTS, AUDIT] = BUS_STREAMS as [(typeof BUS_STREAMS)[0], (typeof BUS_STREAMS)[0]];
 
-const ASKED_OF_NODES: NodeVerb[] = ['apply', 'status', 'inspect-image', 'inspect-target'];
+const ASKED_OF_NODES: NodeVerb[] = ['apply', 'status', 'inspect-image', 'inspect-target', 'compare', 'list-targets'];
 const ASKED_BY_NODES: NodeVerb[] = ['report', 'wishes'];
 const PINGS: Record<Service, string> = { targets: '$SRV.PING.targets-service', audit: '$SRV.PING.audit-service' };
 /** `nats micro ls` and the like. */

@@ -129,6 +129,12 @@ export const ERROR_CODES = {
     title: 'The target cannot be adopted',
     advice: 'Mend what is named and ask again, or leave it: nothing was touched.',
   },
+  NODE_NOT_HELD: { status: 409, title: 'The storage node is not held', advice: 'Nothing: its plan needs no acceptance.' },
+  PLAN_CHANGED: {
+    status: 409,
+    title: 'The plan is not the one that was read',
+    advice: 'Read the plan again, and accept what it says now.',
+  },
   IDEMPOTENCY_KEY_RUNNING: {
     status: 409,
     title: 'The command with this Idempotency-Key is still running',
@@ -188,6 +194,12 @@ export const ERROR_CODES = {
     status: 503,
     title: 'Every storage node with the image is cordoned',
     advice: 'End the cordon of one, or copy the image to another node.',
+    retryable: true,
+  },
+  NODE_HELD: {
+    status: 503,
+    title: 'The storage node is held until its plan is accepted',
+    advice: 'An admin reads GET /nodes/{id}/plan and accepts it; try again then.',
     retryable: true,
   },
   NODE_OFFLINE: {

@@ -57,6 +57,8 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
   OPERATION_IN_PROGRESS: 'A create, restart, delete or repair of this target is still running.',
   NOT_ADOPTABLE:
     'The target is not, or not exactly, what Spindle would have made for a registered machine and image that are free: `detail` says in what.',
+  NODE_NOT_HELD: 'The plan of this node was accepted before, or the node was never held.',
+  PLAN_CHANGED: 'Since the plan was read, the node, its records or the targets on it have changed, so that other things would be done.',
   IDEMPOTENCY_KEY_RUNNING: 'The same command with the same Idempotency-Key is being worked on right now.',
   IMAGE_IN_USE: 'A live target exports the image in a way that excludes what was asked; `resource_id`, where given, is that target.',
   MACHINE_IN_USE: 'The machine has a live target or an open boot session.',
@@ -88,6 +90,8 @@ export const ERROR_MEANINGS: Record<ErrorCode, string> = {
     'The record of what was asked cannot be written: the database refuses it, holds it locked, or is full. What is not recorded is neither done nor answered, refusals and logins included.',
   NO_NODE: 'No storage node that could do it has reported lately.',
   NODE_CORDONED: 'The image is on storage nodes, but all of them are cordoned and get no new targets.',
+  NODE_HELD:
+    'targets-service was started with RECONCILE=plan, or its database was restored from a backup: nothing is sent to the node until an admin has accepted what would be done. Nothing was recorded.',
   NODE_OFFLINE:
     'The storage node has fallen silent, or did not answer a question in time. The status of its targets does not change by it.',
   NODE_BUSY: 'Another program holds the targetcli lock of the node, or the node has more waiting than it takes.',

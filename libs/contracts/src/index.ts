@@ -51,6 +51,7 @@ export {
   Time,
   coded,
 } from './names';
+export { AcceptNodePlan, GetNodePlan, MOST_PLANNED, NodePlanResponse, PlannedTarget } from './node-plan';
 export {
   AdoptTarget,
   UpdateNode,
@@ -71,12 +72,18 @@ export { CreateSession, DeleteSession, GetSession, ListSessions, SessionListResp
 export {
   ApplyReply,
   ChapWish,
+  CompareReply,
+  CompareRequest,
+  Comparison,
   DiskWish,
   InspectImageReply,
   InspectImageRequest,
   InspectTargetReply,
   InspectTargetRequest,
   InspectedTarget,
+  ListShownReply,
+  ListShownRequest,
+  MOST_COMPARED,
   NodeReport,
   NodeReportReply,
   NodeStatusReply,

@@ -2,6 +2,7 @@ import type { AuditEntry } from './audit';
 import type { ErrorCode } from './error-codes';
 import type { ImageResponse } from './images';
 import type { MachineResponse } from './machines';
+import type { NodePlanResponse } from './node-plan';
 import type { NodeResponse } from './nodes';
 import type { SessionResponse } from './sessions';
 import type { TokenResponse } from './tokens';
@@ -83,6 +84,7 @@ const node: NodeResponse = {
   checks: [{ name: 'image-root', ok: true, detail: 'The image folder is there.', fix: null }],
   saved_config: { state: 'saved', at: '2026-01-15T08:30:02.000Z', message: null },
   cordoned: false,
+  held: false,
 };
 
 const refusal: AuditEntry = {
@@ -98,6 +100,32 @@ const refusal: AuditEntry = {
   request_id: '01997b1e-6a2a-7b80-8d3c-7e9f0a2b4c77',
   before: null,
   after: { machine_id: EXAMPLE_IDS.machine, image_id: EXAMPLE_IDS.image },
+};
+
+const plan: NodePlanResponse = {
+  node_id: node.id,
+  held: true,
+  planned_at: '2026-01-15T08:31:00.000Z',
+  plan: 'O2y8sJ6vB1Qd3Xn0',
+  counts: { create: 0, change: 0, delete: 0, leave: 1, raise: 1 },
+  targets: [
+    {
+      target_id: EXAMPLE_IDS.target,
+      iqn: `iqn.2025-01.io.spindle:${EXAMPLE_IDS.target}`,
+      status: 'ACTIVE',
+      operation: null,
+      action: 'leave',
+      generation: 1,
+      raise_to: 4,
+      steps: [],
+      drift: [],
+      disconnects: 0,
+      obstacle: null,
+    },
+  ],
+  omitted: 0,
+  adoptable: [{ iqn: 'iqn.2025-01.io.spindle:01997b1f-5b1c-7d3a-9c0e-2f4b6a8d0c12', sessions: 1 }],
+  foreign: 0,
 };
 
 const HASH = '47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=';
@@ -141,6 +169,8 @@ export const INVENTORY_EXAMPLES = {
   'tokens.revoke': { input: { id: token.id }, output: token, refusal: 'TOKEN_NOT_FOUND' },
   'nodes.list': { input: {}, output: onePage(node), refusal: 'INVALID_CURSOR' },
   'nodes.update': { input: { id: node.id, cordoned: true }, output: { ...node, cordoned: true }, refusal: 'NODE_NOT_FOUND' },
+  'nodes.plan': { input: { id: node.id }, output: plan, refusal: 'NODE_OFFLINE' },
+  'nodes.accept-plan': { input: { id: node.id, plan: plan.plan }, output: { ...plan, held: false }, refusal: 'PLAN_CHANGED' },
   'audit.search': { input: { actor: 'ann', outcome: 'denied' }, output: onePage(refusal), refusal: 'INVALID_CURSOR' },
   'audit.checkpoint': {
     input: {},

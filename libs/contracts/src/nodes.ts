@@ -42,6 +42,7 @@ export const NodeResponse = z
     checks: z.array(NodeCheck),
     saved_config: SaveState,
     cordoned: z.boolean().describe('Gets no new targets.'),
+    held: z.boolean().describe('Nothing is sent to it until its plan is accepted: see nodes.plan.'),
   })
   .meta({ id: 'NodeResponse' });
 export const NodeListResponse = listOf(NodeResponse).meta({ id: 'NodeListResponse' });
@@ -63,7 +64,7 @@ export const AdoptTarget = request({
   input: z.strictObject({ id: NodeId, iqn: Iqn.describe('The target, as `adoptable` of the node names it.') }),
   output: TargetResponse,
   http: { method: 'POST', path: '/nodes/{id}/adopt', success: [200, 202] },
-  errors: ['NODE_NOT_FOUND', 'NOT_ADOPTABLE', 'TARGET_DELETED', 'INVALID_IQN', 'NODE_OFFLINE'],
+  errors: ['NODE_NOT_FOUND', 'NOT_ADOPTABLE', 'TARGET_DELETED', 'INVALID_IQN', 'NODE_OFFLINE', 'NODE_HELD'],
 });
 
 export const ListNodes = request({

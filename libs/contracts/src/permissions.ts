@@ -47,6 +47,8 @@ export const PERMISSIONS: Record<Action | 'events.stream', readonly Role[] | 'pu
   'nodes.list': everyone,
   'nodes.update': admins,
   'nodes.adopt': admins,
+  'nodes.plan': everyone,
+  'nodes.accept-plan': admins,
   'audit.search': auditors,
   'audit.checkpoint': auditors,
   'audit.inclusion': auditors,

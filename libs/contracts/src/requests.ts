@@ -1,6 +1,7 @@
 import { ExportAudit, GetCheckpoint, ProveConsistency, ProveInclusion, SearchAudit } from './audit';
 import { CreateImage, DeleteImage, GetImage, ListImages, UpdateImage } from './images';
 import { CreateMachine, DeleteMachine, GetMachine, ListMachines, UpdateMachine } from './machines';
+import { AcceptNodePlan, GetNodePlan } from './node-plan';
 import { AdoptTarget, ListNodes, UpdateNode } from './nodes';
 import { CreateSession, DeleteSession, GetSession, ListSessions, UpdateSession } from './sessions';
 import {
@@ -57,6 +58,8 @@ export const REQUESTS = [
   ListNodes,
   UpdateNode,
   AdoptTarget,
+  GetNodePlan,
+  AcceptNodePlan,
   SearchAudit,
   GetCheckpoint,
   ProveInclusion,

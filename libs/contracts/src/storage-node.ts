@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { Id, ImageFile, Iqn, LastError, NodeId, Portal, Time } from './names';
 import { ForeignObject, NodeCheck, SaveState } from './nodes';
+import { ErrorCodeSchema } from './refused';
 import { Drift, LiveTarget } from './targets';
 
 /** Internal requests between targets-service and the executors: `storage-node.<node id>.<verb>`. Not for other clients. */
-export type NodeVerb = 'apply' | 'status' | 'inspect-image' | 'inspect-target' | 'report' | 'wishes';
+export type NodeVerb = 'apply' | 'status' | 'inspect-image' | 'inspect-target' | 'compare' | 'list-targets' | 'report' | 'wishes';
 
 export const nodeSubject = (nodeId: string, verb: NodeVerb): string => `storage-node.${nodeId}.${verb}`;
 
@@ -93,6 +94,32 @@ export const InspectTargetReply = z.object({
   generation: z.int().describe('The newest that the journal has of it; 0 for none.'),
 });
 
+/** At most so many wishes at once: they must fit into the message that a node takes. */
+export const MOST_COMPARED = 32;
+
+/** What a node would do for a wish, and how far what it shows is from it. */
+export const Comparison = z.object({
+  target_id: Id,
+  generation: z.int().describe('The newest that the journal has of it; 0 for none.'),
+  shown: z.boolean().describe('The kernel has a target of this name.'),
+  steps: z.array(z.string()).describe('Empty when there is nothing to do.'),
+  drift: z.array(Drift),
+  sessions: z.int().describe('Initiators that are logged in to it.'),
+  disconnects: z.int().describe('Initiators that the steps would log out, at most.'),
+  obstacle: z.object({ code: ErrorCodeSchema, step: z.string() }).nullable().describe('What would keep it from being done.'),
+});
+
+/** Looks and plans as `apply` does, and changes nothing. */
+export const CompareRequest = z.object({ wishes: z.array(TargetWish).max(MOST_COMPARED) });
+export const CompareReply = z.object({ comparisons: z.array(Comparison) });
+
+/** All targets that the kernel shows, whoever made them, in order of their names. */
+export const ListShownRequest = z.object({ after: z.string().max(223).nullable(), limit: z.int().min(1).max(500) });
+export const ListShownReply = z.object({
+  targets: z.array(z.object({ iqn: z.string(), sessions: z.int() })),
+  next: z.string().nullable().describe('`after` of the next page, null on the last.'),
+});
+
 /**
  * The whole wish of a node, page by page: targets that should be there, and those being deleted until the node has confirmed
  * that they are gone. The executor asks for it at its start and whenever it gets its lease back.
@@ -150,7 +177,12 @@ export const NodeReport = z.object({
  * `accepted`: this instance is the node's one writer until `lease_ms` after it sent the report. Otherwise another instance is,
  * and this one must change nothing.
  */
-export const NodeReportReply = z.object({ accepted: z.boolean(), lease_ms: z.int(), reason: z.string().nullable() });
+export const NodeReportReply = z.object({
+  accepted: z.boolean(),
+  lease_ms: z.int(),
+  reason: z.string().nullable(),
+  held: z.boolean().default(false).describe('With accepted: it must change nothing either, until a report is answered without this.'),
+});
 
 export type DiskWish = z.infer<typeof DiskWish>;
 export type TargetWish = z.infer<typeof TargetWish>;
@@ -161,4 +193,7 @@ export type InspectedTarget = z.infer<typeof InspectedTarget>;
 export type InspectTargetReply = z.infer<typeof InspectTargetReply>;
 export type NodeReport = z.infer<typeof NodeReport>;
 export type NodeReportReply = z.infer<typeof NodeReportReply>;
+export type Comparison = z.infer<typeof Comparison>;
+export type CompareReply = z.infer<typeof CompareReply>;
+export type ListShownReply = z.infer<typeof ListShownReply>;
 export type WishesReply = z.infer<typeof WishesReply>;

@@ -148,6 +148,7 @@ export const CreateTarget = request({
     'INVALID_IQN',
     'NO_NODE',
     'NODE_KEY_MISSING',
+    'NODE_HELD',
     'INVALID_CHAP_SECRET',
   ],
 });
@@ -196,7 +197,7 @@ export const DeleteTarget = request({
   input: z.strictObject({ id: Id, if_idle: ifIdle }),
   output: TargetResponse,
   http: { method: 'DELETE', path: '/targets/{id}', success: [200, 202] },
-  errors: ['TARGET_NOT_FOUND', 'TARGET_IN_USE'],
+  errors: ['TARGET_NOT_FOUND', 'TARGET_IN_USE', 'NODE_HELD'],
 });
 
 export const RestartTarget = request({
@@ -206,7 +207,15 @@ export const RestartTarget = request({
   input: z.strictObject({ id: Id, if_idle: ifIdle }),
   output: TargetResponse,
   http: { method: 'POST', path: '/targets/{id}/restart', success: [200, 202] },
-  errors: ['TARGET_NOT_FOUND', 'TARGET_DELETED', 'TARGET_IN_USE', 'OPERATION_IN_PROGRESS', 'MACHINE_HAS_TARGET', 'IMAGE_IN_USE'],
+  errors: [
+    'TARGET_NOT_FOUND',
+    'TARGET_DELETED',
+    'TARGET_IN_USE',
+    'OPERATION_IN_PROGRESS',
+    'MACHINE_HAS_TARGET',
+    'IMAGE_IN_USE',
+    'NODE_HELD',
+  ],
 });
 
 export const RotateChap = request({
@@ -216,7 +225,15 @@ export const RotateChap = request({
   input: z.strictObject({ id: Id, chap: ChapRequest.optional().describe('Left out: of the same kind as before, newly made.') }),
   output: TargetResponse,
   http: { method: 'POST', path: '/targets/{id}/chap/rotate', success: [200, 202] },
-  errors: ['TARGET_NOT_FOUND', 'TARGET_DELETED', 'TARGET_NOT_ACTIVE', 'OPERATION_IN_PROGRESS', 'NODE_KEY_MISSING', 'INVALID_CHAP_SECRET'],
+  errors: [
+    'TARGET_NOT_FOUND',
+    'TARGET_DELETED',
+    'TARGET_NOT_ACTIVE',
+    'OPERATION_IN_PROGRESS',
+    'NODE_KEY_MISSING',
+    'INVALID_CHAP_SECRET',
+    'NODE_HELD',
+  ],
 });
 
 export const GetTargetByMachine = request({

@@ -157,8 +157,14 @@ function binary(program: string): string {
   return join(dirname(entry), '..', 'native', 'bin', program);
 }
 
+/** Of the program here: data folders of another major version are none for it. */
+export function postgresMajor(): string {
+  const { stdout } = spawnSync(binary('postgres'), ['--version'], { encoding: 'utf8' });
+  return /(\d+)/.exec(stdout)?.[1] ?? 'unknown';
+}
+
 /** Postgres writes its state into line 8 of its pid file; pg_ctl waits in the same way. */
-function isReady(cluster: string, pid: number): boolean {
+export function isReady(cluster: string, pid: number): boolean {
   try {
     const lines = readFileSync(join(cluster, 'postmaster.pid'), 'utf8').split('\n');
     return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
@@ -167,6 +173,6 @@ function isReady(cluster: string, pid: number): boolean {
   }
 }
 
-const passwordFile = (dataDir: string): string => join(dataDir, 'superuser-password');
+export const passwordFile = (dataDir: string): string => join(dataDir, 'superuser-password');
 const logFile = (dataDir: string): string => join(dataDir, 'postgres.log');
 const logTail = (dataDir: string): string => readFileSync(logFile(dataDir), 'utf8').trim().split('\n').slice(-10).join('\n');

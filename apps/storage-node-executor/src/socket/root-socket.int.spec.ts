@@ -37,6 +37,8 @@ const handlers: Handlers<typeof ROOT_VERBS> = {
   'inspect-target': () => {
     throw new Refused('NODE_WEDGED', { hint: 'It hangs.' });
   },
+  compare: () => ({ comparisons: [] }),
+  'list-targets': () => ({ targets: [], next: null }),
   connected: () => ({}),
   ready: () => ({ kernel: 'up' }),
   metrics: () => 'x'.repeat(500_000),

@@ -1,10 +1,14 @@
 import { z } from 'zod';
 import {
   ApplyReply,
+  CompareReply,
+  CompareRequest,
   InspectImageReply,
   InspectImageRequest,
   InspectTargetReply,
   InspectTargetRequest,
+  ListShownReply,
+  ListShownRequest,
   NodeId,
   NodeReport,
   NodeReportReply,
@@ -25,6 +29,8 @@ export const ROOT_VERBS = {
   status: { request: NodeStatusRequest, reply: NodeStatusReply },
   'inspect-image': { request: InspectImageRequest, reply: InspectImageReply },
   'inspect-target': { request: InspectTargetRequest, reply: InspectTargetReply },
+  compare: { request: CompareRequest, reply: CompareReply },
+  'list-targets': { request: ListShownRequest, reply: ListShownReply },
   /** The part on NATS is connected, for the first time or again: what was under way before may be lost. */
   connected: { request: z.strictObject({ node_id: NodeId }), reply: Nothing },
   ready: { request: Nothing, reply: z.record(z.string(), z.enum(['up', 'down'])) },

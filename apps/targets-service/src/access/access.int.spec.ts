@@ -31,7 +31,7 @@ describe('access', () => {
     }
 
     expect(unexpected).toEqual([]);
-    expect(cells).toBe(4 * 35);
+    expect(cells).toBe(4 * 37);
   });
 
   it('a name is locked for the source that guesses, not for others, and whether it exists does not show', async () => {

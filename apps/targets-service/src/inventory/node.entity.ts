@@ -16,6 +16,8 @@ export class StorageNode {
   @Column('timestamptz') lease_until: Date;
   /** Gets no new targets. */
   @Column('boolean') cordoned: boolean;
+  /** Since when nothing is sent to it, until its plan is accepted; null when it is not held. */
+  @Column('timestamptz', { nullable: true }) held_at: Date | null;
   /** The last report, as the node sent it. */
   @Column('jsonb') report: NodeReport;
 }

@@ -1,5 +1,5 @@
-import type { EntityManager } from 'typeorm';
-import { NODE_ID_PATTERN, type InputOf, type ListNodes, type NodeResponse, type Page } from '#contracts';
+import { IsNull, Not, type EntityManager } from 'typeorm';
+import { NODE_ID_PATTERN, Refused, type InputOf, type ListNodes, type NodeResponse, type Page } from '#contracts';
 import { listPage } from '#database';
 import { StorageNode } from './node.entity';
 
@@ -22,8 +22,16 @@ export const silentNodes = (tx: EntityManager, silenceMs: number): Promise<Stora
 
 export const saveNode = (tx: EntityManager, node: StorageNode): Promise<unknown> => tx.upsert(StorageNode, node, ['id']);
 
+/** Asked before each command that would be sent to a node. @throws Refused NODE_HELD */
+export const refuseIfHeld = async (tx: EntityManager, id: string): Promise<void> => {
+  if (await tx.existsBy(StorageNode, { id, held_at: Not(IsNull()) })) throw new Refused('NODE_HELD');
+};
+
+export const setHold = (tx: EntityManager, id: string, heldAt: Date | null): Promise<unknown> =>
+  tx.update(StorageNode, { id }, { held_at: heldAt });
+
 /**
- * Nodes that have an image, best first for one more target: not cordoned, online, with the fewest targets.
+ * Nodes that have an image, best first for one more target: neither cordoned nor held, online, with the fewest targets.
  * A writable image is where it was registered and nowhere else: copies of it would drift apart.
  */
 export const nodesWithImage = async (tx: EntityManager, imageId: string, readOnly: boolean): Promise<StorageNode[]> =>
@@ -35,7 +43,7 @@ export const nodesWithImage = async (tx: EntityManager, imageId: string, readOnl
         : 'node.id = (SELECT node_id FROM targets.images WHERE id = :imageId)',
       { imageId },
     )
-    .orderBy('node.cordoned')
+    .orderBy('node.cordoned OR node.held_at IS NOT NULL')
     .addOrderBy("CASE node.status WHEN 'online' THEN 0 WHEN 'wedged' THEN 1 ELSE 2 END")
     .addOrderBy("(SELECT count(*) FROM targets.targets t WHERE t.node_id = node.id AND t.status IN ('PENDING', 'ACTIVE'))")
     .addOrderBy('node.id')
@@ -62,4 +70,5 @@ export const presentNode = (node: StorageNode): NodeResponse => ({
   checks: node.report.checks,
   saved_config: node.report.saved_config,
   cordoned: node.cordoned,
+  held: node.held_at !== null,
 });

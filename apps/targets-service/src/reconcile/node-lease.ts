@@ -9,6 +9,6 @@ export const grantLease = (known: StorageNode | null, report: NodeReport, now: D
   const holder = known?.instance ?? null;
   const free = !known || known.lease_until <= now;
   if (holder === null || holder === report.instance || report.previous_instances.includes(holder) || free)
-    return { accepted: true, lease_ms: leaseMs, reason: null };
-  return { accepted: false, lease_ms: 0, reason: `Another executor is at work for node ${report.node_id}.` };
+    return { accepted: true, lease_ms: leaseMs, reason: null, held: false };
+  return { accepted: false, lease_ms: 0, reason: `Another executor is at work for node ${report.node_id}.`, held: false };
 };

@@ -20,7 +20,7 @@ const STATUS: Record<NodeReport['status'], NodeStatus> = { online: 'online', wed
 
 /**
  * Takes a node's report and answers whether its process may change the node: the first report registers it, one after a
- * silence or on a new connection makes its waiting operations due. A report of a process that does not hold the node changes nothing.
+ * silence or on a new connection makes its waiting operations due. A held node is told so, and its drift begins no repair. A report of a process that does not hold the node changes nothing.
  */
 export const recordReport = async (parts: Parts, report: NodeReport): Promise<NodeReportReply> => {
   const { settings, database, log } = parts;
@@ -29,6 +29,7 @@ export const recordReport = async (parts: Parts, report: NodeReport): Promise<No
     const now = new Date();
     const lease = grantLease(known, report, now, settings.NODE_SILENCE_MS);
     if (!lease.accepted) return { reply: lease, hastened: false };
+    const heldAt = known ? known.held_at : settings.RECONCILE === 'plan' ? now : null;
     const leaving = report.status === 'stopping';
     const node = Object.assign(new StorageNode(), {
       id: report.node_id,
@@ -41,10 +42,12 @@ export const recordReport = async (parts: Parts, report: NodeReport): Promise<No
       instance: report.instance,
       lease_until: leaving ? now : new Date(now.getTime() + lease.lease_ms),
       cordoned: known?.cordoned ?? false,
+      held_at: heldAt,
       report,
     });
     if (known) await announceLogins(tx, node.id, known.report.sessions, report.sessions);
     await saveWithEvent(tx, known, node);
+    if (heldAt) return { reply: { ...lease, held: true }, hastened: false };
     const back = node.status === 'online' && !(known?.status === 'online' && sameConnection(known.report, report));
     if (back) await hastenOperations(tx, node.id);
     const repairs = node.status === 'online' ? await recordDrift(tx, report) : 0;

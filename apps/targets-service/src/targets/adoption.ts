@@ -33,6 +33,10 @@ export interface Objection {
 
 const no = (hint: string, resourceId?: string): Objection => ({ hint, resourceId });
 
+/** A name that Spindle would give: whoever made what has it. */
+export const isOurName = (prefix: string, iqn: string): boolean =>
+  iqn.startsWith(`${prefix}:`) && Id.safeParse(iqn.slice(prefix.length + 1)).success;
+
 /**
  * Reads a target as one that Spindle made, or says in what it is none. It must be whole, and what cannot be changed under a
  * machine that is logged in must be right: the reconciliation that follows would make the target anew for it.
@@ -40,8 +44,7 @@ const no = (hint: string, resourceId?: string): Objection => ({ hint, resourceId
 export const readClaim = (prefix: string, iqn: string, seen: InspectedTarget | null): { claim: Claim } | { objection: Objection } => {
   const object = (hint: string) => ({ objection: no(hint) });
   const targetId = iqn.slice(prefix.length + 1);
-  if (!iqn.startsWith(`${prefix}:`) || !Id.safeParse(targetId).success)
-    return object('Its name is not the prefix of this installation with a UUID.');
+  if (!isOurName(prefix, iqn)) return object('Its name is not the prefix of this installation with a UUID.');
   if (!seen) return object('The node shows no target of this name.');
   if (seen.asks_for_secrets) return object('It asks for CHAP secrets, which no record has.');
   if (seen.other_tpgs.length > 0) return object('It has another TPG beside TPG 1.');

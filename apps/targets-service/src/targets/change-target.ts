@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { Refused, type ChapMode, type Drift, type EventName, type LastError } from '#contracts';
 import { crashPoint } from '#runtime';
 import { linkKey, type HeldKey } from '../access/idempotency.store';
+import { refuseIfHeld } from '../inventory/node.store';
 import { appendAudit, appendEvent } from '../outbox/outbox';
 import { replaceSecrets } from '../secrets/secret.store';
 import type { Target } from './target.entity';
@@ -22,6 +23,8 @@ interface Change {
   disconnected?: number | null;
   if_idle?: boolean;
   drift?: Drift[] | null;
+  /** When it is not the next one. */
+  generation?: number;
   chap?: ChapMode;
   chap_version?: number;
 }
@@ -29,13 +32,14 @@ interface Change {
 /**
  * Moves a locked target along one transition, with its event and its audit intent, in the caller's transaction.
  * This is the only place where a target's status changes.
- * @throws Refused when the present state has no such transition.
+ * @throws Refused when the present state has no such transition; NODE_HELD
  */
 export const changeTarget = async (tx: EntityManager, target: Target, on: Trigger, change: Change, cause: Cause): Promise<Target> => {
   crashPoint('targets.transaction-open');
   const from = stageOf(target);
   const step = transition(from, on);
   if (!step || step.to === 'none') throw conflict(from, target.id);
+  if (on.endsWith('-requested')) await refuseIfHeld(tx, target.node_id);
   const before = presentTarget(target);
   const now = new Date();
   const { status, operation } = STAGES[step.to];
@@ -44,7 +48,7 @@ export const changeTarget = async (tx: EntityManager, target: Target, on: Trigge
     ...change,
     status,
     operation,
-    generation: target.generation + step.wishes,
+    generation: change.generation ?? target.generation + step.wishes,
     version: target.version + 1,
     updated_at: now,
     deleted_at: step.to === 'deleted' ? now : null,
@@ -60,8 +64,9 @@ export const changeTarget = async (tx: EntityManager, target: Target, on: Trigge
   return target;
 };
 
-/** The first change of a target: its row appears. */
+/** The first change of a target: its row appears. @throws Refused NODE_HELD */
 export const addTarget = async (tx: EntityManager, target: Target, cause: Cause): Promise<Target> => {
+  await refuseIfHeld(tx, target.node_id);
   target.version = 1;
   await insertTarget(tx, target);
   crashPoint('targets.row-written');

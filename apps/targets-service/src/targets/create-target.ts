@@ -23,7 +23,7 @@ type Input = InputOf<typeof CreateTarget>;
  * Records the wish for a target and has the storage node make it.
  * Resolves with the finished target, ACTIVE or ERROR, or still PENDING after the time that the caller waits.
  * @throws Refused MACHINE_NOT_FOUND, IMAGE_NOT_FOUND, SESSION_NOT_FOUND, SESSION_ENDED, SESSION_OF_OTHER_MACHINE,
- * MACHINE_HAS_TARGET, IMAGE_IN_USE, IMAGE_READ_ONLY, NO_NODE, NODE_CORDONED, NODE_KEY_MISSING
+ * MACHINE_HAS_TARGET, IMAGE_IN_USE, IMAGE_READ_ONLY, NO_NODE, NODE_CORDONED, NODE_HELD, NODE_KEY_MISSING
  */
 export const createTarget = async (parts: Parts, input: Input, caller: Caller): Promise<TargetResponse> => {
   const target = await inTransaction(parts.database, (tx) => recordWish(tx, parts, input, caller));
@@ -86,6 +86,7 @@ const checkSession = async (tx: EntityManager, id: string, machineId: string): P
 const chooseNode = async (tx: EntityManager, image: Image, readOnly: boolean): Promise<StorageNode> => {
   const [node] = await nodesWithImage(tx, image.id, readOnly);
   if (!node) throw new Refused('NO_NODE');
+  if (node.held_at) throw new Refused('NODE_HELD');
   if (node.cordoned) throw new Refused('NODE_CORDONED');
   return node;
 };

@@ -13,7 +13,8 @@ export type Trigger =
   | 'node-refused'
   | 'drift-to-repair'
   | 'drift-seen'
-  | 'drift-gone';
+  | 'drift-gone'
+  | 'plan-accepted';
 
 interface Transition {
   from: Stage;
@@ -38,7 +39,8 @@ export const STAGES: Record<Exclude<Stage, 'none'>, { status: TargetStatus; oper
  * Every change of state there is. A delete may overtake what runs, since a node that is away would otherwise hold a machine
  * for ever; a delete that the node cannot do is tried again, so it has no way to fail. `node-refused`: the initiator was
  * logged in and the command said `if_idle`. A repair that the node cannot do is tried again, like a delete. New
- * secrets are a repair with a wish of its own.
+ * secrets are a repair with a wish of its own. `plan-accepted` may raise the generation above what the node has seen, by records that a
+ * restored database lacks: a restart that they have overtaken is over.
  */
 export const TRANSITIONS: readonly Transition[] = [
   { from: 'none', on: 'create-requested', to: 'creating', event: 'target.requested', wishes: 1 },
@@ -60,6 +62,12 @@ export const TRANSITIONS: readonly Transition[] = [
   { from: 'repairing', on: 'node-done', to: 'active', event: 'target.repaired', wishes: 0 },
   { from: 'repairing', on: 'delete-requested', to: 'deleting', event: 'target.requested', wishes: 1 },
   { from: 'repairing', on: 'restart-requested', to: 'restarting', event: 'target.requested', wishes: 2 },
+  { from: 'creating', on: 'plan-accepted', to: 'creating', event: 'target.requested', wishes: 0 },
+  { from: 'active', on: 'plan-accepted', to: 'repairing', event: 'target.requested', wishes: 0 },
+  { from: 'restarting', on: 'plan-accepted', to: 'repairing', event: 'target.requested', wishes: 0 },
+  { from: 'repairing', on: 'plan-accepted', to: 'repairing', event: 'target.requested', wishes: 0 },
+  { from: 'deleting', on: 'plan-accepted', to: 'deleting', event: 'target.requested', wishes: 0 },
+  { from: 'failed', on: 'plan-accepted', to: 'failed', event: 'target.requested', wishes: 0 },
   { from: 'deleting', on: 'node-done', to: 'deleted', event: 'target.deleted', wishes: 0 },
   { from: 'deleting', on: 'node-refused', to: 'active', event: 'target.failed', wishes: 0 },
 ];

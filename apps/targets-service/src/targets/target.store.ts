@@ -51,15 +51,18 @@ const whereOf = ({ include_deleted, ...equal }: Filters): FindOptionsWhere<Targe
   return where;
 };
 
+const NOT_HELD = 'node_id NOT IN (SELECT id FROM targets.storage_nodes WHERE held_at IS NOT NULL)';
+
 /**
- * Takes one due operation so that no other instance works on it until the lease is over.
+ * Takes one due operation so that no other instance works on it until the lease is over. Whatever is sent to a node to change it was taken
+ * here, so that nothing is while the node is held.
  */
 export const claimOperation = async (tx: EntityManager, id: string, leaseMs: number): Promise<Target | null> => {
   const result = await tx
     .createQueryBuilder()
     .update(Target)
     .set({ next_attempt_at: () => `now() + make_interval(secs => ${leaseMs / 1_000})` })
-    .where('id = :id AND operation IS NOT NULL AND next_attempt_at <= now()', { id })
+    .where(`id = :id AND operation IS NOT NULL AND next_attempt_at <= now() AND ${NOT_HELD}`, { id })
     .execute();
   return result.affected === 1 ? findTarget(tx, id) : null;
 };
@@ -80,7 +83,7 @@ export const dueOperations = (tx: EntityManager, perNode: number): Promise<Pick<
   tx.query(
     `SELECT id, node_id FROM (
        SELECT id, node_id, row_number() OVER (PARTITION BY node_id ORDER BY next_attempt_at) AS place
-       FROM targets.targets WHERE operation IS NOT NULL AND next_attempt_at <= now()
+       FROM targets.targets WHERE operation IS NOT NULL AND next_attempt_at <= now() AND ${NOT_HELD}
      ) AS due WHERE place <= $1`,
     [perNode],
   );
@@ -96,6 +99,13 @@ export const postponeOperation = (tx: EntityManager, target: Target, delayMs: nu
 /** What a node must have or must lose, in order of id. */
 export const wishedTargetsOf = (tx: EntityManager, nodeId: string, after: string | null, limit: number): Promise<Target[]> => {
   const query = tx.createQueryBuilder(Target, 'target').where('node_id = :nodeId', { nodeId }).andWhere(LIVE);
+  if (after) query.andWhere('id > :after', { after });
+  return query.orderBy('id', 'ASC').limit(limit).getMany();
+};
+
+/** What the records have of a node and a plan speaks of: its whole wish, and what failed there. In order of id. */
+export const plannedTargetsOf = (tx: EntityManager, nodeId: string, after: string | null, limit: number): Promise<Target[]> => {
+  const query = tx.createQueryBuilder(Target, 'target').where('node_id = :nodeId', { nodeId }).andWhere(`(${LIVE} OR status = 'ERROR')`);
   if (after) query.andWhere('id > :after', { after });
   return query.orderBy('id', 'ASC').limit(limit).getMany();
 };
