@@ -1,11 +1,12 @@
 import { Refused, errorFacts, type ApplyReply, type ErrorCode, type TargetWish } from '#contracts';
 import type { Logger } from '#runtime';
 import { imageRootIsMounted } from './check-node';
-import { unusableBacking } from './inspect-image';
+import { fileIdentity, settledIdentity, unusableBacking } from './inspect-image';
 import type { Journal, JournalEntry } from './journal';
 import { CannotOpenSecrets } from './lio/chap-credentials';
 import { UnsafeName, backstoreName } from './lio/target-names';
 import { desiredTarget, type DesiredTarget, type Seen } from './lio/target-state';
+import { TargetCLIError } from './lio/targetcli-errors';
 import { ChangeFailed, type TargetcliAdapter } from './lio/targetcli.adapter';
 import type { NodeLease } from './node-lease';
 import { mustBeRemade, planAbsent, planPresent } from './plan-target';
@@ -78,10 +79,15 @@ const applyPresent = async (wish: TargetWish, parts: ApplyParts): Promise<Outcom
     journal.settle({ phase: 'present', wish }, true);
     return done();
   }
+  const lookedAt = await settledIdentity(desired.file);
   mustBePossible(wish, desired, before, parts);
   const previous = journal.get(wish.target_id);
+  const opened = () => {
+    if (fileIdentity(desired.file) !== lookedAt)
+      throw new TargetCLIError('file', 'create-backstore', 'another file', undefined, 'BACKING_FILE_CHANGED');
+  };
   try {
-    await adapter.createCompleteTarget(wish, { check, begin: () => journal.begin(wish, true) });
+    await adapter.createCompleteTarget(wish, { check, begin: () => journal.begin(wish, true), opened });
     journal.settle({ phase: 'present', wish }, true);
     parts.changed();
     return done();

@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, type BigIntStats } from 'node:fs';
 import type { ErrorCode, InspectImageReply } from '#contracts';
+import { sleep } from '#runtime';
 import { imagePath } from './lio/target-names';
 
 /** The smallest unit that a disk of ours has. Bytes. */
@@ -43,4 +44,31 @@ export const unusableBacking = (path: string, sizeBytes: number): ErrorCode | nu
   if (result === 'missing') return 'BACKING_FILE_MISSING';
   if (result !== 'ok') return 'BACKING_FILE_UNUSABLE';
   return size_bytes === sizeBytes ? null : 'BACKING_FILE_CHANGED';
+};
+
+/** Inodes are stamped by a clock that stands still for up to 10 ms (CONFIG_HZ=100): two changes within it leave one stamp. */
+const TICK_MS = 20;
+const MOST_LOOKS = 5;
+
+/**
+ * Which file stands under a path, and when it was last put there; null for none. The kernel is given a path and follows links, so whoever
+ * may write to the folder could put another file in place while it is opened. To move a file away and back stamps its inode (POSIX leaves
+ * it open; ext4, xfs, btrfs and tmpfs do), and nobody can set that stamp.
+ */
+export const fileIdentity = (path: string): string | null => {
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat ? identityOf(stat) : null;
+};
+
+const identityOf = ({ dev, ino, ctimeNs }: BigIntStats): string => `${dev} ${ino} ${ctimeNs}`;
+
+/** One that any later change of the file shows in; null for no file, and for one that is changed all the time. */
+export const settledIdentity = async (path: string): Promise<string | null> => {
+  for (let looks = 0; looks < MOST_LOOKS; looks++) {
+    const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+    if (!stat) return null;
+    if (Math.abs(Date.now() - Number(stat.ctimeMs)) > TICK_MS) return identityOf(stat);
+    await sleep(TICK_MS);
+  }
+  return null;
 };

@@ -17,6 +17,8 @@ export interface ChangeHooks {
   check?: (seen: Seen) => void;
   /** Called before the first step. */
   begin?: (seen: Seen) => void;
+  /** The kernel has opened the image. Throws TargetCLIError when that may have been another file, before anybody can reach it. */
+  opened?: () => void;
 }
 
 /** What a change came to. It throws instead when the kernel does not show what was asked. */
@@ -198,18 +200,25 @@ export class TargetcliAdapter {
       crashPoint('executor.observed');
       hooks.check?.(before);
       hooks.begin?.(before);
-      return await this.runPlan(plan(before), before, look, () => plan(look()));
+      return await this.runPlan(plan(before), before, look, () => plan(look()), hooks);
     } finally {
       this.lease.rest();
     }
   }
 
-  private async runPlan(planned: PlannedStep[], before: Seen, look: () => Seen, left: () => PlannedStep[]): Promise<Change> {
+  private async runPlan(
+    planned: PlannedStep[],
+    before: Seen,
+    look: () => Seen,
+    left: () => PlannedStep[],
+    { opened }: ChangeHooks,
+  ): Promise<Change> {
     const begun: PlannedStep[] = [];
     try {
       for (const next of planned) {
         begun.push(next);
         await this.perform(next.do);
+        if (next.do.step === 'create-backstore') opened?.();
         crashPoint(`executor.${next.do.step}`);
       }
       const missing = left().map((step) => step.do.step);
