@@ -22,6 +22,8 @@ export interface Attempt {
   refusals: readonly string[];
   /** The field that the refusal must name. */
   field?: string;
+  /** Tried in the short profile as well: each lie in each kind of field, at one of the doors. */
+  always?: boolean;
   send: (doors: Doors) => Promise<RawAnswer>;
 }
 
@@ -74,9 +76,12 @@ const lied = (place: string, refusals: readonly string[], address: string, inAdd
   !inAddress ? refusals : isLong(address) ? ['HEADERS_TOO_LARGE'] : place === 'path' ? [...refusals, 'ROUTE_NOT_FOUND'] : refusals;
 
 /** Every field of every request x every lie x both doors. */
-export const liesAsValues = (adminPassword: string): Attempt[] =>
-  everyField(adminPassword).flatMap(({ contract, path, valid, base, refusals }) =>
-    LIES.flatMap(({ name, of }) => {
+export const liesAsValues = (adminPassword: string): Attempt[] => {
+  const kinds = new Set<string>();
+  return everyField(adminPassword).flatMap(({ contract, path, valid, base, refusals }) => {
+    const isFirst = !kinds.has(path.at(-1)!);
+    kinds.add(path.at(-1)!);
+    return LIES.flatMap(({ name, of }, nth) => {
       const input = withValue(base, path, of(String(valid)));
       return DOORS.map((door): Attempt => {
         const { inPath, hasBody, address } = placesOf(contract, input);
@@ -88,11 +93,13 @@ export const liesAsValues = (adminPassword: string): Attempt[] =>
           contract,
           refusals: lied(place, refusals, address, place === 'path' || place === 'query'),
           field: path.join('.'),
+          always: isFirst && door === DOORS[nth % 2],
           send: sendInput(contract, door, input),
         };
       });
-    }),
-  );
+    });
+  });
+};
 
 /** Fields that no request has, named by lies and after what every object has, at each level. */
 export const liesAsNames = (): Attempt[] =>
@@ -138,8 +145,9 @@ const OF_HEADERS = [
 export const liesInHeaders = (): Attempt[] => {
   const contract = (REQUESTS as readonly RequestContract[]).find(({ subject }) => subject === 'targets.delete')!;
   const { input } = exampleOf('targets.delete');
+  let count = 0; // a key of a command must not be that of another that still runs
   const linesOf = (header: string, lie: (valid: string) => string, { token }: Doors): Buffer => {
-    const value = lie(header === 'Authorization' ? `Bearer ${token}` : 'a-value');
+    const value = lie(header === 'Authorization' ? `Bearer ${token}` : `a-value-${count++}`);
     const login = header === 'Authorization' ? '' : `Authorization: Bearer ${token}\r\n`;
     return Buffer.from(`${login}${header}: ${value}\r\n`);
   };

@@ -9,7 +9,7 @@ export interface RawAnswer {
   text: string;
 }
 
-const LIMIT_MS = 20_000;
+const LIMIT_MS = 10_000;
 const GONE: RawAnswer = { status: 0, headers: {}, text: '' };
 
 /** HTTP where address and body go out as they are; `fetch` would mend them. */
