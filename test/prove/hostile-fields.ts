@@ -42,10 +42,13 @@ const VALID: Record<string, unknown> = {
   seq: 1,
   size: 2,
   after: 0,
+  plan: 'a-plan',
 };
 const OF_REQUEST: Record<string, Record<string, unknown>> = {
   'nodes.update': { id: NODE },
   'nodes.adopt': { id: NODE },
+  'nodes.plan': { id: NODE },
+  'nodes.accept-plan': { id: NODE },
   'audit.search': { from: VALID['started_at'], to: VALID['ended_at'] },
   'audit.export': { from: VALID['started_at'], to: VALID['ended_at'] },
   'audit.consistency': { from: 1, to: 2 },
@@ -64,10 +67,11 @@ const FIELD_CODES = [
   'INVALID_VALUE',
   'WRONG_TYPE',
 ];
-/** Whose text is free: a password is only ever hashed, and what a login names is looked up. The request is refused for something else. */
+/** Whose text is free: a password is only ever hashed, what a login names is looked up, a plan is compared. Refused for something else. */
 const FREE: Record<string, string> = {
   'users.create password': 'USERNAME_TAKEN',
   'users.update password': 'USER_NOT_FOUND',
+  'nodes.accept-plan plan': 'NODE_NOT_FOUND',
   'auth.login username': 'LOGIN_FAILED',
   'auth.login password': 'LOGIN_FAILED',
 };

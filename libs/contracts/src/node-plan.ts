@@ -69,7 +69,9 @@ export const AcceptNodePlan = request({
   summary: 'Accept the plan of a held storage node: generations are raised where the plan says so, and the node is held no longer',
   input: z.strictObject({
     id: NodeId,
-    plan: z.string(coded('WRONG_TYPE', 'must be text')).max(64, coded('INVALID_VALUE', 'must be the plan that was read')),
+    plan: z
+      .string(coded('WRONG_TYPE', 'must be text'))
+      .regex(/^[A-Za-z0-9_-]{1,64}$/, coded('INVALID_VALUE', 'must be the plan that was read')),
   }),
   output: NodePlanResponse,
   http: { method: 'POST', path: '/nodes/{id}/plan/accept', success: [200] },
