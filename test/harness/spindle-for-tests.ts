@@ -50,7 +50,11 @@ export const startSpindleForTests = async (
   rmSync(dataDir, { recursive: true, force: true });
   mkdirSync(dataDir, { recursive: true });
   const say = (line: string) => appendFileSync(join(dataDir, 'harness.log'), `${line}\n`);
-  const spindle = await startSpindle({ dataDir, usualPorts: false, settings, moreNodes, durable: false, say });
+  return equip(await startSpindle({ dataDir, usualPorts: false, settings, moreNodes, durable: false, say }));
+};
+
+/** Both doors of a Spindle that runs, and an admin who is logged in. */
+export const equip = async (spindle: Spindle): Promise<SpindleForTests> => {
   const { endpoints } = spindle;
   const login = { user: endpoints.nats_user, pass: endpoints.nats_password };
   const bus = await connect({ servers: endpoints.nats_url, ...login, maxReconnectAttempts: -1, reconnectTimeWait: 200 });

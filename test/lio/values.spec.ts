@@ -7,7 +7,7 @@ import { StorageNode, wishFor, type Wish } from './storage-node';
 jest.setTimeout(120_000);
 
 const SEED = 20_261_126;
-const COUNT = 16;
+const COUNT = 12;
 
 let node: StorageNode;
 beforeAll(async () => {

@@ -11,7 +11,7 @@ import { startWorld, type World } from './role-world';
 import { tableSums } from './table-sums';
 
 /** `oneOf`: how many hostile requests there are for each one that is sent, besides those that always are. */
-const SIZES = { short: { oneOf: 20, rounds: 10 }, long: { oneOf: 1, rounds: 60 } };
+const SIZES = { short: { oneOf: 40, rounds: 5 }, long: { oneOf: 1, rounds: 60 } };
 const AT_ONCE = 16;
 /** targets-service hashes eight passwords at once and refuses more. */
 const LOGINS_AT_ONCE = 4;
