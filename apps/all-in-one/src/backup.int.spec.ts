@@ -2,11 +2,11 @@ import { createPrivateKey } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from 'pg';
 import { migrate } from '#database';
 import { provisionDatabase, startPostgres, type DatabaseUrls, type RunningPostgres } from '#embedded';
 import { AnonymousRefusals, createLog } from '#runtime';
 import { intent, unasked } from '../../../test/harness/audit-trail';
+import { runSql } from '../../../test/harness/database-server';
 import { Settings } from '../../audit-service/src/config';
 import { connectTrail } from '../../audit-service/src/data-source';
 import { Parts } from '../../audit-service/src/parts';
@@ -44,14 +44,7 @@ const record = async (count: number) => {
   entries += count;
 };
 
-const sql = async <T>(url: string, text: string): Promise<T[]> => {
-  const client = new Client({ connectionString: url.replace(/\/postgres$/, '/spindle') });
-  await client.connect();
-  return client
-    .query(text)
-    .then(({ rows }) => rows as T[])
-    .finally(() => client.end());
-};
+const sql = <T>(url: string, text: string): Promise<T[]> => runSql(url.replace(/\/postgres$/, '/spindle'), text);
 
 const restored = (name: string) =>
   restore({ from: backup, dataDir: join(root, name), actor: 'os:spec', say: quiet }).catch((error: Error) => error.message);
