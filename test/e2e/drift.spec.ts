@@ -92,7 +92,8 @@ const toldOf = (id: string, type: string, since = 0) => told.filter((one) => one
 const makeTarget = async (kind: DriftKind, number: number): Promise<Edit & { id: string }> => {
   const image = await spindle.image({ read_only: kind.readOnly, bytes: IMAGE_BYTES });
   const machine_id = (await spindle.machine()).id;
-  const { body } = await spindle.http<TargetResponse>('POST', 'targets', { machine_id, image_id: image.id }, PREFER);
+  const { status, code, body } = await spindle.http<TargetResponse>('POST', 'targets', { machine_id, image_id: image.id }, PREFER);
+  if (code) throw new Error(`${kind.name}: ${status} ${JSON.stringify(body)}`);
   spindle.makeImage(`spare-${number}.img`, IMAGE_BYTES);
   const target: ToDrift = {
     iqn: body.iqn,

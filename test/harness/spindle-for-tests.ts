@@ -175,7 +175,9 @@ export const eventually = async <T>(look: () => Promise<T>, check: (seen: T) => 
     const seen = await look().catch((error: unknown) => error as T);
     if (!(seen instanceof Error) && check(seen)) return seen;
     if (Date.now() > until)
-      throw new Error(`not within ${withinMs} ms; last seen: ${seen instanceof Error ? seen.message : JSON.stringify(seen)}`);
+      throw new Error(
+        `not within ${withinMs} ms; last seen: ${(seen instanceof Error ? seen.message : JSON.stringify(seen)).slice(0, 4_000)}`,
+      );
     await new Promise((done) => setTimeout(done, 100));
   }
 };

@@ -22,6 +22,13 @@ while not os.path.exists('/run/stop'):
     os.unlink(here); os.rename(away, here)
     time.sleep(random.uniform(0.01, 0.06))
 `;
+/** Stamps the image's inode once, as soon as the kernel knows the backstore. */
+const stamp = (backstore: string) => `import glob, os
+open('/run/watching', 'w').close()
+while not glob.glob('/sys/kernel/config/target/core/fileio_*/${backstore}'):
+    pass
+os.chmod('${IMAGES}/stamped.img', 0o640)
+`;
 const TRIES = 40;
 const LONGEST_MS = 20_000;
 
@@ -43,11 +50,24 @@ it('an image that is exchanged for a link while it is opened is never exported',
     if (outcome !== 'done') continue;
     const login = { portal: node.lab.portal, iqn: wish.iqn, initiator: wish.initiator_iqn };
     exported.push((await qemuIo(login, ['read -v 0 512'])).includes('ee ee ee ee') ? 'another file' : 'the image');
-    await node.apply({ ...wish, generation: ++generation, state: 'absent' });
+    expect(await node.apply({ ...wish, generation: ++generation, state: 'absent' })).toMatchObject({ outcome: 'done' });
   }
   await node.sh('touch /run/stop; sha256sum -c --quiet /run/secret.sum');
 
   expect(exported).not.toContain('another file');
   expect(codes).toContain('BACKING_FILE_CHANGED');
   expect(new Set(codes.filter((code) => !code.startsWith('BACKING_FILE_')))).toEqual(new Set(exported.length > 0 ? ['done'] : []));
+});
+
+it('an image whose rights are changed while it is opened is looked at once more and exported', async () => {
+  const wish = wishFor({ id: newId(), file: 'stamped.img' });
+  await node.sh(`truncate -s ${IMAGE_BYTES} ${IMAGES}/stamped.img; chmod 600 ${IMAGES}/stamped.img
+    cat >/run/stamp.py <<'END'\n${stamp(`spindle-${wish.disk.disk_id}`)}END\nsetsid python3 /run/stamp.py >/dev/null 2>&1 &
+    until test -e /run/watching; do sleep 0.05; done`);
+
+  const { outcome } = await node.apply(wish);
+
+  expect(outcome).toBe('done');
+  expect(await node.sh(`stat -c %a ${IMAGES}/stamped.img`)).toBe('640');
+  expect(node.executorLog()).toMatch(new RegExp(`"${wish.target_id}","tries":1,.*once more`));
 });

@@ -79,22 +79,30 @@ const applyPresent = async (wish: TargetWish, parts: ApplyParts): Promise<Outcom
     journal.settle({ phase: 'present', wish }, true);
     return done();
   }
-  const lookedAt = await settledIdentity(desired.file);
-  mustBePossible(wish, desired, before, parts);
   const previous = journal.get(wish.target_id);
-  const opened = () => {
-    if (fileIdentity(desired.file) !== lookedAt)
-      throw new TargetCLIError('file', 'create-backstore', 'another file', undefined, 'BACKING_FILE_CHANGED');
-  };
-  try {
-    await adapter.createCompleteTarget(wish, { check, begin: () => journal.begin(wish, true), opened });
-    journal.settle({ phase: 'present', wish }, true);
-    parts.changed();
-    return done();
-  } catch (error) {
-    return settleFailure(error, wish, previous, parts);
+  for (let tries = 1; ; tries++) {
+    const lookedAt = await settledIdentity(desired.file);
+    mustBePossible(wish, desired, before, parts);
+    const opened = () => {
+      if (fileIdentity(desired.file) !== lookedAt)
+        throw new TargetCLIError('file', 'create-backstore', 'another file', undefined, 'BACKING_FILE_CHANGED');
+    };
+    try {
+      await adapter.createCompleteTarget(wish, { check, begin: () => journal.begin(wish, true), opened });
+      journal.settle({ phase: 'present', wish }, true);
+      parts.changed();
+      return done();
+    } catch (error) {
+      if (tries === MOST_OPENINGS || !wasTouched(error)) return settleFailure(error, wish, previous, parts);
+      parts.log.info({ target_id: wish.target_id, tries }, 'the image was changed while it was opened: once more');
+    }
   }
 };
+
+/** A chown or chmod of the whole folder stamps an image just as an exchange does, and is over soon; an attacker is not. */
+const MOST_OPENINGS = 3;
+const wasTouched = (error: unknown): boolean =>
+  error instanceof ChangeFailed && error.undone && error.fault.code === 'BACKING_FILE_CHANGED';
 
 const applyAbsent = async (wish: TargetWish, parts: ApplyParts): Promise<Outcome> => {
   const { adapter, journal } = parts;

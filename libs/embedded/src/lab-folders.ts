@@ -5,6 +5,7 @@ import {
   copyFileSync,
   existsSync,
   lchownSync,
+  lstatSync,
   mkdirSync,
   readdirSync,
   renameSync,
@@ -70,7 +71,9 @@ export function giveImages(imageRoot: string, owner: Owner | undefined): void {
   if (!owner) return;
   chownSync(imageRoot, owner.uid, owner.gid);
   for (const entry of readdirSync(imageRoot, { withFileTypes: true })) {
-    if (entry.isFile()) lchownSync(join(imageRoot, entry.name), owner.uid, owner.gid);
+    const path = join(imageRoot, entry.name);
+    // one that is theirs already is left alone: a chown stamps its inode, and the executor would look at it once more
+    if (entry.isFile() && lstatSync(path).uid !== owner.uid) lchownSync(path, owner.uid, owner.gid);
   }
 }
 
