@@ -28,6 +28,7 @@ export const startRoot = async (settings: Settings): Promise<Service> => {
   let connections = 0;
   let reporter: NodeReporter | undefined;
 
+  queue.suspend();
   const socket = await RootSocket.listen({
     path: settings.ROOT_SOCKET,
     user: settings.EXECUTOR_USER,
@@ -47,6 +48,7 @@ export const startRoot = async (settings: Settings): Promise<Service> => {
       },
       onConnected: () => {
         connections++;
+        socket.believe();
         queue.resume();
         reporter?.soon();
       },

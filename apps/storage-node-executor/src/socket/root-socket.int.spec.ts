@@ -39,7 +39,10 @@ const handlers: Handlers<typeof ROOT_VERBS> = {
   },
   compare: () => ({ comparisons: [] }),
   'list-targets': () => ({ targets: [], next: null }),
-  connected: () => ({}),
+  connected: () => {
+    root.believe();
+    return {};
+  },
   ready: () => ({ kernel: 'up' }),
   metrics: () => 'x'.repeat(500_000),
 };
@@ -57,6 +60,15 @@ afterEach(() => {
   root.close();
   rmSync(dir, { recursive: true });
 });
+
+/** One that has said that it is of this node, and is believed. */
+const believed = async () => {
+  const one = await client();
+  one.say({ ask: 99, verb: 'connected', body: { node_id: 'node-1' } });
+  await one.said();
+  one.lines.length = 0;
+  return one;
+};
 
 /** A client that speaks as it likes. */
 const client = async () => {
@@ -198,8 +210,8 @@ test('who does not read is taken for gone', async () => {
   expect(gone.times).toBe(1);
 });
 
-test('a client that goes is told of, and the root part asks nobody until the next one is there', async () => {
-  const first = await client();
+test('a client that goes is told of, and the root part asks nobody until the next one says that it is of this node', async () => {
+  const first = await believed();
   const waits = root.ask('wishes', { after: null, limit: 1 }, 5_000).catch((error: unknown) => error);
   await first.said();
   first.socket.destroy();
@@ -208,12 +220,16 @@ test('a client that goes is told of, and the root part asks nobody until the nex
   expect(gone.times).toBe(1);
   await expect(root.ask('wishes', { after: null, limit: 1 }, 5_000)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
   const next = await client();
+  await expect(root.ask('wishes', { after: null, limit: 1 }, 5_000)).rejects.toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+  next.say({ ask: 1, verb: 'connected', body: { node_id: 'node-1' } });
+  await next.said();
+  next.lines.length = 0;
   void root.ask('wishes', { after: null, limit: 1 }, 100).catch(() => undefined);
   expect(await next.said()).toMatchObject([{ ask: 1, verb: 'wishes', body: { after: null, limit: 1 } }]);
 });
 
 test('an answer that is not as its schema says is an error, not a wish', async () => {
-  const { say, said } = await client();
+  const { say, said } = await believed();
   const asks = root.ask('wishes', { after: null, limit: 1 }, 5_000);
   const fails = expect(asks).rejects.toThrow();
 

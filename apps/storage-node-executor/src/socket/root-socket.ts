@@ -24,6 +24,7 @@ export interface RootSocketOptions {
  */
 export class RootSocket {
   private client: LinePeer<typeof ROOT_VERBS, typeof BUS_VERBS> | null = null;
+  private believed = false;
   private server: Server;
 
   private constructor(private readonly options: RootSocketOptions) {}
@@ -53,8 +54,13 @@ export class RootSocket {
     body: z.input<(typeof BUS_VERBS)[Verb]['request']>,
     timeoutMs: number,
   ): Promise<z.output<(typeof BUS_VERBS)[Verb]['reply']>> {
-    if (!this.client) throw new Refused('SERVICE_UNAVAILABLE', { hint: 'The part on NATS is away.' });
+    if (!this.client || !this.believed) throw new Refused('SERVICE_UNAVAILABLE', { hint: 'The part on NATS is away.' });
     return this.client.ask(verb, body, { timeoutMs });
+  }
+
+  /** The client has said that it speaks for this node. Until then it is asked nothing: it may be any probe, or of another NODE_ID. */
+  believe(): void {
+    this.believed = true;
   }
 
   close(): void {
@@ -72,6 +78,7 @@ export class RootSocket {
     this.client = new LinePeer(socket, ROOT_VERBS, handlers, BUS_VERBS, log);
     socket.once('close', () => {
       this.client = null;
+      this.believed = false;
       log.info('the part on NATS is gone');
       onGone();
     });
