@@ -96,7 +96,12 @@ const run = async (profile: Profile, say: (line: string) => void) => {
   const tried: Tried[] = [];
   let faults: string[];
   try {
-    await service.start({ NODE_SILENCE_MS: '600000', CREATE_REPLY_MS: '4000', LOGIN_FAILURES: '1000' });
+    await service.start({
+      NODE_SILENCE_MS: '600000',
+      CREATE_REPLY_MS: '4000',
+      LOGIN_FAILURES: '1000',
+      ANONYMOUS_REFUSALS_PER_MINUTE: '10000',
+    });
     const shown = new Map<string, unknown>();
     const node = await answerAsNode(service, shown);
     const attempts = await prepareAttempts(service, shown);
