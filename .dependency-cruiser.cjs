@@ -75,11 +75,13 @@ module.exports = {
       to: { pathNot: ['^libs/contracts/src/', '^(net|crypto|util)$', ...PURE] },
     },
     {
-      name: 'processes-start-in-one-file',
+      name: 'processes-start-in-few-files',
       comment:
-        'targetcli-session.ts in the product; libs/embedded for the quickstart; test/e2e starts that as a user would, test/prove gets in its way.',
+        'targetcli-session.ts and lock-session.ts in the product; libs/embedded for the quickstart; test/e2e starts that as a user would, test/prove gets in its way, test/bench times processes.',
       severity: 'error',
-      from: { pathNot: ['^apps/storage-node-executor/src/lio/targetcli-session\\.ts$', '^libs/embedded/', '^test/(e2e|prove)/'] },
+      from: {
+        pathNot: ['^apps/storage-node-executor/src/lio/(targetcli|lock)-session\\.ts$', '^libs/embedded/', '^test/(bench|e2e|prove)/'],
+      },
       to: { path: '^child_process$|^node_modules/(execa|cross-spawn)/' },
     },
     {

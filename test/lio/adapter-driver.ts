@@ -13,6 +13,7 @@ const main = async (): Promise<void> => {
   nodeLease.grant(Infinity);
   const lease = new TargetcliLease(
     {
+      engine: process.argv[3] === 'configfs' ? 'configfs' : 'targetcli',
       path: '/usr/bin/targetcli',
       home: '/run/adapter-driver',
       timeoutMs: 20_000,

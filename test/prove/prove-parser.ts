@@ -88,7 +88,7 @@ const acl = (iqn: string, initiatorIqn: string): string => `${tpg(iqn)}/acls/${i
 
 const cases: fc.Arbitrary<Case> = fc.oneof(
   fc.tuple(backstores, files, serials).map(([backstore, file, serial]) =>
-    lineOf({ step: 'create-backstore', backstore, file, serial }, 3, '/backstores/fileio', 'create', {
+    lineOf({ step: 'create-backstore', backstore, file, sizeBytes: 512, serial }, 3, '/backstores/fileio', 'create', {
       name: backstore,
       file_or_dev: file,
       write_back: 'false',

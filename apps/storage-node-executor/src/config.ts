@@ -42,6 +42,10 @@ export const Settings = z.object({
   TARGETCLI_LOCK_WAIT_MS: setting
     .wholeNumber(10_000, 0, 600_000)
     .describe('How long a wish waits while another program holds targetcli’s lock, milliseconds.'),
+  LIO_ENGINE: z
+    .enum(['targetcli', 'configfs'])
+    .default('targetcli')
+    .describe('Who changes LIO: targetcli, or this service by writing configfs itself, which is faster by far. See docs/adr/0022.'),
   TARGETCLI_IDLE_MS: setting
     .wholeNumber(300, 0, 60_000)
     .describe('How long a targetcli process, and with it the lock, is kept for the next wish, milliseconds.'),

@@ -25,7 +25,7 @@ beforeEach(() => {
   journal = Journal.open(dir);
   const nodeLease = new NodeLease();
   const lease = new TargetcliLease(
-    { path: '/nowhere/targetcli', home: dir, timeoutMs: 1_000, lockWaitMs: 0, idleMs: 0, burstMs: 1_000 },
+    { engine: 'targetcli', path: '/nowhere/targetcli', home: dir, timeoutMs: 1_000, lockWaitMs: 0, idleMs: 0, burstMs: 1_000 },
     nodeLease,
   );
   const adapter = new TargetcliAdapter(nodeLease, lease, new ConfigfsTree(join(dir, 'target')), {

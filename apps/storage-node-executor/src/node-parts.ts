@@ -38,6 +38,7 @@ export class NodeParts {
     this.key = NodeKey.keep(settings.STATE_DIR, settings.NODE_ID);
     this.lease = new TargetcliLease(
       {
+        engine: settings.LIO_ENGINE,
         path: settings.TARGETCLI_PATH,
         home: `${settings.STATE_DIR}/targetcli`,
         timeoutMs: settings.TARGETCLI_TIMEOUT_MS,

@@ -14,7 +14,7 @@ import {
 
 /** One change of the kernel's state; its name is what errors and events call the step. */
 export type Step =
-  | { step: 'create-backstore'; backstore: string; file: string; serial: string }
+  | { step: 'create-backstore'; backstore: string; file: string; sizeBytes: number; serial: string }
   | { step: 'set-backstore-attributes'; backstore: string; attributes: Values }
   | { step: 'set-access-state'; backstore: string; state: string }
   | { step: 'create-target'; iqn: string }
@@ -87,7 +87,13 @@ const backstoreSteps = (desired: DesiredTarget, seen: Seen): PlannedStep[] => {
   if (seen.backstore) return mendBackstore(seen.backstore);
   return [
     {
-      do: { step: 'create-backstore', backstore: desired.backstore, file: desired.file, serial: desired.serial },
+      do: {
+        step: 'create-backstore',
+        backstore: desired.backstore,
+        file: desired.file,
+        sizeBytes: desired.sizeBytes,
+        serial: desired.serial,
+      },
       undo: { step: 'delete-unused-backstore', backstore: desired.backstore },
     },
     { do: { step: 'set-backstore-attributes', backstore: desired.backstore, attributes: BACKSTORE_ATTRIBUTES.set }, undo: null },

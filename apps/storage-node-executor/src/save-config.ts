@@ -5,7 +5,8 @@ import { counter, crashPoint, type Logger } from '#runtime';
 import type { Journal } from './journal';
 import { TargetCLIError } from './lio/targetcli-errors';
 import type { TargetcliAdapter } from './lio/targetcli.adapter';
-import { desiredTarget } from './lio/target-state';
+import { CannotSave, PLUGINS } from './lio/saved-tree';
+import { desiredTarget, type DesiredTarget } from './lio/target-state';
 import type { NodeLease } from './node-lease';
 import type { Chore } from './node-queue';
 import { planAbsent, planPresent } from './plan-target';
@@ -17,9 +18,6 @@ const FIRST_RETRY_MS = 2_000;
 const LAST_RETRY_MS = 300_000;
 /** Targets looked at before other work gets a turn. */
 const LOOK_AT_ONCE = 25;
-
-/** RTSLib's names of the plug-ins that configfs calls otherwise. */
-const PLUGINS: Record<string, string> = { iblock: 'block', rd_mcp: 'ramdisk' };
 
 const saves = counter('spindle_node_config_saves_total', 'Tries to save the configuration by what came of them', ['result']);
 // Prometheus sees no increase in the first one of a series that was not there before
@@ -93,8 +91,7 @@ export class ConfigSaver implements Chore {
     this.triedAt = Date.now();
     this.adapter.stay(); // with many targets the look takes longer than the process of the burst is kept
     try {
-      await this.mustBeWhole();
-      await this.adapter.saveConfig();
+      await this.adapter.saveConfig(await this.mustBeWhole());
       crashPoint('executor.config-saved');
       this.verify();
       crashPoint('executor.saved-file-verified');
@@ -105,9 +102,10 @@ export class ConfigSaver implements Chore {
       this.tell('saved', null);
       saves.inc({ result: 'saved' });
       this.log.info({ ms: Math.round(performance.now() - began) }, 'the configuration is saved');
-    } catch (error) {
+    } catch (thrown) {
+      const error = thrown instanceof CannotSave ? new NotSaved('withheld', `${thrown.message} Only targetcli saves that.`) : thrown;
       const [state, message] =
-        error instanceof NotSaved ? [error.state, error.message] : (['failed', 'targetcli did not save the configuration'] as const);
+        error instanceof NotSaved ? [error.state, error.message] : (['failed', 'The configuration could not be saved.'] as const);
       this.log.warn(
         { err: error, inner: error instanceof TargetCLIError ? String(error.cause) : undefined },
         'the configuration is not saved',
@@ -132,16 +130,19 @@ export class ConfigSaver implements Chore {
     clearInterval(this.timer);
   }
 
-  /** @throws NotSaved when the live state lacks something. */
-  private async mustBeWhole(): Promise<void> {
-    const { tree } = this.adapter;
+  /** @returns what is there as wished. @throws NotSaved when the live state lacks something. */
+  private async mustBeWhole(): Promise<DesiredTarget[]> {
+    const { tree, settings } = this.adapter;
+    const present: DesiredTarget[] = [];
     let looked = 0;
     for (const { wish } of this.journal.live()) {
-      if (!this.isMet(wish)) throw new NotSaved('withheld', `Target ${wish.iqn} is not as wished.`);
+      const desired = desiredTarget(wish, settings);
+      if (wish.state === 'present') present.push(desired);
+      if (!this.isMet(wish, desired)) throw new NotSaved('withheld', `Target ${wish.iqn} is not as wished.`);
       if (++looked % LOOK_AT_ONCE === 0) await new Promise(setImmediate);
     }
     const saved = parseSavedConfig(this.savedText());
-    if (!saved) return;
+    if (!saved) return present;
     const live = {
       targets: new Set(tree.targetNames()),
       storageObjects: new Set(tree.backstoreNames().map(({ plugin, name }) => `${PLUGINS[plugin] ?? plugin}/${name}`)),
@@ -155,12 +156,11 @@ export class ConfigSaver implements Chore {
         'withheld',
         `The saved configuration has what the kernel lacks: ${lost.slice(0, 5).join(', ')}. Restore or remove it by hand.`,
       );
+    return present;
   }
 
-  private isMet(wish: TargetWish): boolean {
-    const { tree, settings } = this.adapter;
-    const desired = desiredTarget(wish, settings);
-    const seen = tree.see(desired.iqn, desired.backstore);
+  private isMet(wish: TargetWish, desired: DesiredTarget): boolean {
+    const seen = this.adapter.tree.see(desired.iqn, desired.backstore);
     return (wish.state === 'present' ? planPresent(desired, seen) : planAbsent(desired, seen)).length === 0;
   }
 

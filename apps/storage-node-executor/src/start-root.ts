@@ -86,8 +86,7 @@ export const startRoot = async (settings: Settings): Promise<Service> => {
   const close = async () => {
     await Promise.all([restorer.stop(), parts.close()]);
     await reports.stop();
-    socket.close();
-    lock.close();
+    for (const held of [socket, lock]) held.close();
   };
   return { log, close };
 };

@@ -1,7 +1,8 @@
 import { closeSync, existsSync, openSync, readSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import type { Portal } from '#contracts';
 import { CHAP_FILES, chapFingerprint, type ChapCredentials, type ChapValues } from './chap-credentials';
+import { HbaIndex } from './hba-index';
 import { iqnToken, portalOfFolder } from './target-names';
 import type { Seen, SeenAcl, SeenBackstore, SeenLun, SeenSession, SeenTarget } from './target-state';
 import {
@@ -76,10 +77,11 @@ const lunNumber = (folder: string): number => Number(folder.slice('lun_'.length)
  * that must not go through targetcli.
  */
 export class ConfigfsTree {
-  /** Where a backstore was last found; looked at again each time. */
-  private readonly hbas = new Map<string, string>();
+  readonly hbas: HbaIndex;
 
-  constructor(readonly root = CONFIGFS_TARGET) {}
+  constructor(readonly root = CONFIGFS_TARGET) {
+    this.hbas = new HbaIndex(join(root, 'core'));
+  }
 
   /** One target and the backstore that its wish names. */
   see(iqn: string, backstore: string | null): Seen {
@@ -133,7 +135,7 @@ export class ConfigfsTree {
   }
 
   backstore(name: string): SeenBackstore | null {
-    const hba = this.hbaOf(name);
+    const hba = this.hbas.find(name);
     if (!hba) return null;
     const path = ['core', hba, name];
     const serial = /: (\S+)/.exec(this.text(...path, 'wwn', 'vpd_unit_serial') ?? '')?.[1] ?? null;
@@ -151,7 +153,7 @@ export class ConfigfsTree {
 
   /** The kernel's count of LUNs on it, over all fabrics, is not zero. */
   isExported(name: string): boolean {
-    const hba = this.hbaOf(name);
+    const hba = this.hbas.find(name);
     return hba !== null && parseBackstoreInfo(this.text('core', hba, name, 'info') ?? '').exported;
   }
 
@@ -169,16 +171,6 @@ export class ConfigfsTree {
       });
   }
 
-  /** targetcli makes an HBA folder for each fileio backstore; a name is unique within the plug-in. */
-  private hbaOf(name: string): string | null {
-    const known = this.hbas.get(name);
-    if (known && this.exists('core', known, name)) return known;
-    const hba = this.folders('core').find((folder) => folder.startsWith('fileio_') && this.exists('core', folder, name)) ?? null;
-    if (hba) this.hbas.set(name, hba);
-    else this.hbas.delete(name);
-    return hba;
-  }
-
   /**
    * Writes names and secrets of an ACL straight to the kernel: on their way through targetcli they would stand in its log, its history and
    * on its output. Each with one write, without a line end, which the kernel would keep. Those that are not set become NULL.
@@ -189,6 +181,12 @@ export class ConfigfsTree {
       writeFileSync(this.path('iscsi', iqnToken(iqn), 'tpgt_1', 'acls', iqnToken(initiatorIqn), 'auth', name), values[name] || 'NULL', {
         flag: 'r+',
       });
+  }
+
+  /** The LUN of the TPG that a mapped LUN at a path shows. */
+  linkedLun(path: string): number | null {
+    const link = this.linkTarget(relative(this.root, path));
+    return link ? lunNumber(basename(link)) : null;
   }
 
   private acl(path: string[], initiatorIqn: string): SeenAcl {
@@ -218,7 +216,7 @@ export class ConfigfsTree {
   private lun(path: string[], lun: number): SeenLun {
     const link = this.linkTarget(...path);
     const [hba, name] = link ? [basename(dirname(link)), basename(link)] : [null, null];
-    const backstore = name && hba !== this.hbaOf(name) ? `${hba}/${name}` : name;
+    const backstore = name && hba !== this.hbas.find(name) ? `${hba}/${name}` : name;
     return { lun, backstore, path: parseLunPath(this.text(...path, 'alua_tg_pt_gp') ?? '') };
   }
 

@@ -4,9 +4,12 @@ import { counter, durations } from '#runtime';
 import type { NodeLease } from '../node-lease';
 import { TargetCLIError } from './targetcli-errors';
 import { lockState } from './lock-holder';
+import { LockSession } from './lock-session';
 import { TargetcliSession, groupMembers, type SessionSettings } from './targetcli-session';
 
 export interface LeaseSettings extends SessionSettings {
+  /** Who changes configfs while we hold the lock: a targetcli, or we ourselves. */
+  engine: 'targetcli' | 'configfs';
   /** One command, or one start. */
   timeoutMs: number;
   lockWaitMs: number;
@@ -45,7 +48,7 @@ const observed = async (step: string, run: () => Promise<void>): Promise<void> =
  * administrator's targetcli waits for. Used by one caller at a time: the node's queue.
  */
 export class TargetcliLease {
-  private session: TargetcliSession | null = null;
+  private session: TargetcliSession | LockSession | null = null;
   private ending: Promise<void> | null = null;
   private idle: NodeJS.Timeout | undefined;
   private busySince: number | null = null;
@@ -64,6 +67,10 @@ export class TargetcliLease {
     /** LIO objects on the node, which start and save take time for. */
     private readonly objects: () => number = () => 0,
   ) {}
+
+  get engine(): LeaseSettings['engine'] {
+    return this.settings.engine;
+  }
 
   /** What hangs in the kernel, in words, or null. It heals when the process ends after all. */
   wedged(): string | null {
@@ -110,7 +117,7 @@ export class TargetcliLease {
     await this.waitForLock();
     this.nodeLease.mustHold();
     this.started++;
-    const session = new TargetcliSession(this.settings);
+    const session = this.settings.engine === 'configfs' ? new LockSession() : new TargetcliSession(this.settings);
     this.session = session;
     this.groups.add(session.pid);
     try {
@@ -134,13 +141,26 @@ export class TargetcliLease {
   async run(line: string, step: string): Promise<void> {
     await this.acquireUnlessAlive();
     this.nodeLease.mustHold();
+    const session = this.session as TargetcliSession;
     try {
-      await observed(step, () => this.session!.run(line, step, this.patience()));
+      await observed(step, () => session.run(line, step, this.patience()));
     } catch (error) {
       if (!(error instanceof TargetCLIError) || (this.session?.alive && error.kind !== 'timeout')) throw error;
       await this.release(0);
       throw this.wedged() ? error.explained('NODE_WEDGED') : error;
     }
+  }
+
+  /** Has us change configfs ourselves, under the same lock and with the same question before it. */
+  async act(step: string, change: () => void): Promise<void> {
+    await this.acquireUnlessAlive();
+    this.nodeLease.mustHold();
+    await observed(step, async () => change());
+  }
+
+  /** The lock is held from the wish before this one, and nobody waits for it so long that it is handed over. */
+  holds(): boolean {
+    return this.session !== null && this.session.alive && !this.mustHandOver(this.session);
   }
 
   /** More is to come: a process that runs is kept until `rest`. */
@@ -185,7 +205,7 @@ export class TargetcliLease {
     return this.settings.timeoutMs + MS_PER_OBJECT * this.counted;
   }
 
-  private mustHandOver(session: TargetcliSession): boolean {
+  private mustHandOver(session: TargetcliSession | LockSession): boolean {
     return Date.now() - session.startedAt > this.settings.burstMs && lockState(this.ownPids()).waiting > 0;
   }
 

@@ -2,13 +2,13 @@ import { Refused, type Portal, type TargetWish } from '#contracts';
 import { crashPoint } from '#runtime';
 import type { NodeLease } from '../node-lease';
 import { planAbsent, planPresent, undoSteps, type PlannedStep, type Step } from '../plan-target';
-import type { ChapCredentials } from './chap-credentials';
 import type { ConfigfsTree } from './configfs';
+import { ConfigfsEngine } from './configfs-engine';
 import { TargetCLIError } from './targetcli-errors';
 import type { TargetcliLease } from './targetcli-lease';
-import { isDoneWhenGone, linesOf, saveLine } from './targetcli-lines';
+import { TargetcliEngine } from './targetcli-engine';
 import { machineNames } from './target-names';
-import { desiredTarget, type NodeFacts, type Seen, type SeenTarget } from './target-state';
+import { desiredTarget, type DesiredTarget, type NodeFacts, type Seen, type SeenTarget } from './target-state';
 import type { Values } from './wished-values';
 
 /** What the caller has to say between look and run, when the lock is held and nobody else changes what was seen. */
@@ -46,22 +46,26 @@ export interface AdapterSettings extends NodeFacts {
 }
 
 /**
- * Changes LIO through targetcli, one line per change, and reads the outcome back from configfs.
+ * Changes LIO step by step, through targetcli or by writing configfs, and reads the outcome back from configfs.
  * What targetcli answers is never taken for the outcome: it ends with 0 after errors, and kernel state outlives it when it dies.
  * Every method that changes something throws `TargetCLIError` with a code of the closed list, and `Refused` NODE_BUSY or
  * NODE_WEDGED when nothing could be begun. One caller at a time: see node-queue.ts.
  */
 export class TargetcliAdapter {
+  private readonly engine: TargetcliEngine | ConfigfsEngine;
+
   constructor(
     private readonly nodeLease: NodeLease,
     private readonly lease: TargetcliLease,
     readonly tree: ConfigfsTree,
     readonly settings: AdapterSettings,
-  ) {}
+  ) {
+    this.engine = lease.engine === 'configfs' ? new ConfigfsEngine(lease, tree) : new TargetcliEngine(lease, tree);
+  }
 
   /** Makes a backstore of an existing file; the caller has looked at it (inspect-image.ts), since targetcli would make a missing one. */
-  createFileioBackstore(backstore: string, file: string, serial: string): Promise<void> {
-    return this.perform({ step: 'create-backstore', backstore, file, serial });
+  createFileioBackstore(backstore: string, file: string, sizeBytes: number, serial: string): Promise<void> {
+    return this.perform({ step: 'create-backstore', backstore, file, sizeBytes, serial });
   }
 
   /** Only before a LUN shows the backstore: the kernel refuses most attributes afterwards (target_core_configfs.c, `export_count`). */
@@ -148,9 +152,13 @@ export class TargetcliAdapter {
     return this.tree.see(iqn, backstore);
   }
 
-  /** Has targetcli write the distribution's own file: what the kernel shows, not what is wished. See save-config.ts for when that is right. */
-  async saveConfig(): Promise<void> {
-    await this.lease.run(saveLine(this.settings.savedConfigFile), 'save-config');
+  /**
+   * Has the distribution's own file written: what the kernel shows, not what is wished. See save-config.ts for when that is right.
+   * @param ours what was seen to be as wished
+   * @throws CannotSave, TargetCLIError, Refused
+   */
+  async saveConfig(ours: DesiredTarget[]): Promise<void> {
+    await this.engine.saveConfig(this.settings.savedConfigFile, ours);
   }
 
   /** More is to come: a process that runs is kept until `rest`. */
@@ -163,33 +171,15 @@ export class TargetcliAdapter {
   }
 
   /** Runs one step of a plan. */
-  async perform(step: Step): Promise<void> {
-    if (step.step === 'set-acl-secrets') return this.setAclSecrets(step.iqn, step.initiatorIqn, step.chap);
-    // rtslib deletes a backstore together with every LUN on it, sessions or not (rtslib_fb/tcm.py, `delete`)
-    if (step.step === 'delete-unused-backstore' && this.tree.isExported(step.backstore)) return;
-    for (const line of linesOf(step)) await this.lease.run(line, step.step).catch((error: unknown) => this.unlessDone(step, error));
-  }
-
-  private unlessDone(step: Step, error: unknown): void {
-    if (!(error instanceof TargetCLIError)) throw error;
-    if (error.kind === 'not-found' && isDoneWhenGone(step)) return;
-    throw step.step === 'create-backstore' ? this.explainFile(error, step.file) : error;
-  }
-
-  /** Past targetcli: see `writeChap`. What the kernel says of it has no secret in it: a code and a path. */
-  private async setAclSecrets(iqn: string, initiatorIqn: string, chap: ChapCredentials): Promise<void> {
-    await this.lease.acquire(); // nobody else's targetcli reads half of them
-    try {
-      this.tree.writeChap(iqn, initiatorIqn, chap);
-    } catch (error) {
-      throw new TargetCLIError('rejected', 'set-acl-secrets', (error as NodeJS.ErrnoException).code ?? 'unknown');
-    }
+  perform(step: Step): Promise<void> {
+    return this.engine.perform(step);
   }
 
   /** look -> plan -> run -> read back; at the first error what was begun is undone, and that is read back too. */
   private async change(iqn: string, backstore: string | null, plan: (seen: Seen) => PlannedStep[], hooks: ChangeHooks): Promise<Change> {
     const look = () => this.tree.see(iqn, backstore);
-    if (plan(look()).length === 0) return { steps: 0 };
+    // a start of targetcli is dear; with the lock in hand the look below is enough
+    if (!this.lease.holds() && plan(look()).length === 0) return { steps: 0 };
     try {
       await this.lease.acquire().catch((error: unknown) => {
         throw error instanceof TargetCLIError ? new ChangeFailed(error, true) : error;
@@ -198,9 +188,11 @@ export class TargetcliAdapter {
       // once more, now that no other targetcli can change it
       const before = look();
       crashPoint('executor.observed');
+      const planned = plan(before);
+      if (planned.length === 0) return { steps: 0 };
       hooks.check?.(before);
       hooks.begin?.(before);
-      return await this.runPlan(plan(before), before, look, () => plan(look()), hooks);
+      return await this.runPlan(planned, before, look, () => plan(look()), hooks);
     } finally {
       this.lease.rest();
     }
@@ -248,18 +240,6 @@ export class TargetcliAdapter {
     const [then, now] = [before, look()].map((seen) => withoutForeign(seen, fault)) as [Seen, Seen];
     const clean = now.target === null && (now.backstore === null || now.backstore.exported);
     return new ChangeFailed(fault, clean || sameState(then, now), undoFault);
-  }
-
-  /** Which file it was: ours, or that of another backstore, which targetcli compares every new one with (`samefile`). */
-  private explainFile(error: TargetCLIError, file: string): TargetCLIError {
-    const inner = String(error.cause);
-    const other = /storage object for \S+ already exists: (\S+)/.exec(inner)?.[1];
-    if (other) return error.explained('FOREIGN_OBJECT', `The backstore ${other} holds the file.`);
-    if (error.kind !== 'file' || !/\[Errno 2\]/.test(inner) || inner.includes(`'${file}'`)) return error;
-    const lost = this.tree.backstoresWithoutFile();
-    return lost.length === 0
-      ? error
-      : error.explained('BACKING_FILE_MISSING', `The backstore ${lost.join(', ')} has no file, so targetcli makes no other.`);
   }
 }
 

@@ -1,0 +1,87 @@
+import { readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Two changes within a tick of the kernel's clock leave one stamp (CONFIG_HZ=100). */
+const TICK_MS = 20n;
+
+/**
+ * Which HBA folder of `core` has a backstore. rtslib makes one for each, so to find a name, or to see that it is not there, takes a look into
+ * all of them; what was found is kept until `core` changes, so that one more target does not cost more when there are more.
+ */
+export class HbaIndex {
+  /** By folder, the backstores in it. */
+  private readonly folders = new Map<string, string[]>();
+  private readonly byName = new Map<string, string>();
+  /** Empty: look. */
+  private stamp = '';
+
+  constructor(private readonly core: string) {}
+
+  /** The fileio HBA that has it. */
+  find(name: string): string | null {
+    const known = this.byName.get(name);
+    if (known && this.has(known, name)) return known;
+    this.refresh(known !== undefined);
+    return this.byName.get(name) ?? null;
+  }
+
+  /** The lowest number that no HBA of any plug-in has, as rtslib gives it (rtslib_fb/tcm.py, `_Backstore`). */
+  free(): number {
+    this.refresh(false);
+    const taken = new Set([...this.folders.keys()].map((folder) => Number(folder.slice(folder.lastIndexOf('_') + 1))));
+    for (let number = 0; ; number++) if (!taken.has(number)) return number;
+  }
+
+  /** We made it, holding targetcli's lock: no need to look. */
+  made(folder: string, name: string): void {
+    this.note(folder, [name]);
+    this.stamp = this.stampNow().text;
+  }
+
+  removed(folder: string): void {
+    this.forget(folder);
+    this.stamp = this.stampNow().text;
+  }
+
+  private has(folder: string, name: string): boolean {
+    return statSync(join(this.core, folder, name), { throwIfNoEntry: false }) !== undefined;
+  }
+
+  private refresh(anyway: boolean): void {
+    const { text, settled } = this.stampNow();
+    // an HBA is there before its backstore is
+    const unfinished = [...this.folders].filter(([, names]) => names.length === 0).map(([folder]) => folder);
+    if (!anyway && text !== '' && text === this.stamp && unfinished.length === 0) return;
+    const now = new Set(this.list('').filter((folder) => folder !== 'alua'));
+    for (const folder of this.folders.keys()) if (anyway || !now.has(folder)) this.forget(folder);
+    for (const folder of now) if (!this.folders.get(folder)?.length) this.note(folder, this.list(folder));
+    this.stamp = settled ? text : '';
+  }
+
+  private note(folder: string, names: string[]): void {
+    this.folders.set(folder, names);
+    if (folder.startsWith('fileio_')) for (const name of names) this.byName.set(name, folder);
+  }
+
+  private forget(folder: string): void {
+    for (const name of this.folders.get(folder) ?? []) if (this.byName.get(name) === folder) this.byName.delete(name);
+    this.folders.delete(folder);
+  }
+
+  private list(folder: string): string[] {
+    try {
+      return readdirSync(join(this.core, folder), { withFileTypes: true })
+        .filter((entry) => entry.isDirectory())
+        .map(({ name }) => name);
+    } catch {
+      return []; // it went meanwhile
+    }
+  }
+
+  /** Of `core` itself: the kernel stamps a folder of configfs, and counts its folders, when one is made or taken away in it. */
+  private stampNow(): { text: string; settled: boolean } {
+    const stat = statSync(this.core, { bigint: true, throwIfNoEntry: false });
+    if (!stat) return { text: '', settled: false };
+    return { text: `${stat.mtimeNs} ${stat.nlink}`, settled: BigInt(Date.now()) - stat.mtimeMs > TICK_MS };
+  }
+}
