@@ -16,6 +16,7 @@ const USAGE = `npm run chaos -- [options]
   --points a,b      faults to run, by name or by what their names begin with; default: all
   --seeds N         runs of each, with the seeds 1 to N; default 1
   --seed N          this seed only: replays a run
+  --engine NAME     LIO_ENGINE of the storage node: targetcli, or configfs, whose results have a folder of their own
   --jobs N          as many Spindles side by side; default 1
   --resume          skip the runs whose result is there
   --report          write docs/chaos-report.md from all results
@@ -25,7 +26,9 @@ const USAGE = `npm run chaos -- [options]
                     tried on this commit; results in .spindle/chaos/planted-bugs.json`;
 
 const root = projectRoot();
-const folder = join(root, '.spindle/chaos/results');
+const folderOf = (engine: string): string => join(root, '.spindle/chaos', engine === 'targetcli' ? 'results' : `results-${engine}`);
+/** They make targetcli misbehave. */
+const OF_TARGETCLI = ['executor.step-undone', 'node.targetcli-hangs'];
 /** Logs of runs with violations. */
 const failed = join(root, '.spindle/chaos/failed');
 const reboots = join(root, '.spindle/chaos/reboots');
@@ -50,6 +53,7 @@ export const main = async (argv: string[], commit: string): Promise<number> => {
       points: { type: 'string' },
       seeds: { type: 'string', default: '1' },
       seed: { type: 'string' },
+      engine: { type: 'string', default: 'targetcli' },
       jobs: { type: 'string', default: '1' },
       resume: { type: 'boolean', default: false },
       report: { type: 'boolean', default: false },
@@ -61,20 +65,24 @@ export const main = async (argv: string[], commit: string): Promise<number> => {
   if (values.help) say(USAGE);
   if (values.list) for (const { name } of FAULTS) say(name);
   if (values.help || values.list) return 0;
-  if (values.reboot) return (await rebootNode(Number(values.reboot), reboots, commit, say)) ? 0 : 1;
+  const { engine } = values;
+  if (values.reboot) return (await rebootNode(Number(values.reboot), { engine, folder: reboots, commit }, say)) ? 0 : 1;
+  const folder = folderOf(engine);
   const wanted = values.points?.split(',');
-  const faults = FAULTS.filter(({ name }) => !wanted || wanted.some((word) => name === word || name.startsWith(`${word}.`)));
+  const faults = FAULTS.filter(({ name }) => engine === 'targetcli' || !OF_TARGETCLI.includes(name)).filter(
+    ({ name }) => !wanted || wanted.some((word) => name === word || name.startsWith(`${word}.`)),
+  );
   const seeds = values.seed ? [Number(values.seed)] : [...Array(Number(values.seeds))].map((_, at) => at + 1);
   mkdirSync(folder, { recursive: true });
-  const results = await runAll(faults, seeds, { jobs: Number(values.jobs), resume: values.resume, commit });
+  const results = await runAll(faults, seeds, { jobs: Number(values.jobs), resume: values.resume, commit, engine });
   say(table(results));
-  if (values.report) writeFileSync(join(root, 'docs/chaos-report.md'), report(allResults(), commit, sections()));
+  if (values.report) writeFileSync(join(root, 'docs/chaos-report.md'), report(allResults(folder), commit, sections()));
   return results.some(({ violations }) => violations.length > 0) ? 1 : 0;
 };
 
-const fileOf = (fault: Fault, seed: number): string => join(folder, `${fault.name}-${seed}.json`);
+const fileOf = (engine: string, fault: Fault, seed: number): string => join(folderOf(engine), `${fault.name}-${seed}.json`);
 
-const allResults = (): Result[] =>
+const allResults = (folder: string): Result[] =>
   sorted(
     readdirSync(folder)
       .filter((name) => name.endsWith('.json'))
@@ -83,8 +91,8 @@ const allResults = (): Result[] =>
 
 const readResult = (file: string): Result => JSON.parse(readFileSync(file, 'utf8')) as Result;
 
-const earlierRuns = (fault: Fault, seed: number): Earlier[] => {
-  const file = fileOf(fault, seed);
+const earlierRuns = (engine: string, fault: Fault, seed: number): Earlier[] => {
+  const file = fileOf(engine, fault, seed);
   if (!existsSync(file)) return [];
   const { commit, struck, violations, earlier } = readResult(file);
   return [...earlier, { commit, struck, violations }];
@@ -105,28 +113,29 @@ interface RunOptions {
   jobs: number;
   resume: boolean;
   commit: string;
+  engine: string;
 }
 
 const runAll = async (faults: Fault[], seeds: number[], options: RunOptions): Promise<Result[]> => {
   const results: Result[] = [];
   const runs = seeds.flatMap((seed) => faults.map((fault) => ({ fault, seed })));
-  const isThere = ({ fault, seed }: Run): boolean => options.resume && existsSync(fileOf(fault, seed));
-  results.push(...runs.filter(isThere).map(({ fault, seed }) => readResult(fileOf(fault, seed))));
+  const isThere = ({ fault, seed }: Run): boolean => options.resume && existsSync(fileOf(options.engine, fault, seed));
+  results.push(...runs.filter(isThere).map(({ fault, seed }) => readResult(fileOf(options.engine, fault, seed))));
   const left = runs.filter((run) => !isThere(run));
-  await Promise.all([...Array(options.jobs)].map((_, job) => work(`chaos-${job + 1}`, options.commit, left, results)));
+  await Promise.all([...Array(options.jobs)].map((_, job) => work(`chaos-${job + 1}`, options, left, results)));
   return sorted(results);
 };
 
 /** One Spindle for all of them; a run that breaks, or that leaves something behind, ends it, and the next run gets a new one. */
-const work = async (name: string, commit: string, left: Run[], results: Result[]): Promise<void> => {
+const work = async (name: string, { commit, engine }: RunOptions, left: Run[], results: Result[]): Promise<void> => {
   let running: Running | undefined;
   try {
     for (let run = left.shift(); run; run = left.shift()) {
       const { fault, seed } = run;
-      running ??= await boot(name);
+      running ??= await boot(name, engine);
       const outcome = await runOnce(running.spindle, running.places, fault, seed).catch(brokenRun(fault, seed));
-      const result: Result = { ...outcome, commit, earlier: earlierRuns(fault, seed) };
-      writeFileSync(fileOf(fault, seed), `${JSON.stringify(result, null, 2)}\n`);
+      const result: Result = { ...outcome, commit, earlier: earlierRuns(engine, fault, seed) };
+      writeFileSync(fileOf(engine, fault, seed), `${JSON.stringify(result, null, 2)}\n`);
       results.push(result);
       tell(result);
       if (result.violations.length === 0) continue;
@@ -147,8 +156,8 @@ const keepLogs = ({ endpoints }: SpindleForTests, { fault, seed }: Run): void =>
     if (existsSync(join(from, name))) cpSync(join(from, name), join(to, name), { recursive: true });
 };
 
-const boot = async (name: string): Promise<Running> => {
-  const spindle = await startSpindleForTests(name);
+const boot = async (name: string, engine: string): Promise<Running> => {
+  const spindle = await startSpindleForTests(name, { LIO_ENGINE: engine });
   return { spindle, places: await makePlaces(spindle) };
 };
 

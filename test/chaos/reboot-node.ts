@@ -15,13 +15,20 @@ const LIMIT_MS = 1_800_000;
 const ENABLED_SCRIPT = 'cat /sys/kernel/config/target/iscsi/iqn*/tpgt_1/enable 2>/dev/null | grep -c 1; true';
 
 /** A node with so many targets loses its power: what comes back, and when. @returns whether all is as before */
-export const rebootNode = async (count: number, folder: string, commit: string, say: (line: string) => void): Promise<boolean> => {
+export const rebootNode = async (
+  count: number,
+  { engine, folder, commit }: { engine: string; folder: string; commit: string },
+  say: (line: string) => void,
+): Promise<boolean> => {
   if (!Number.isInteger(count) || count < 1) throw new Error('--reboot takes a number of targets');
-  const spindle = await startSpindleForTests('reboot');
+  const spindle = await startSpindleForTests('reboot', { LIO_ENGINE: engine });
   try {
     const result = { ...(await reboot(spindle, count, say)), commit };
     mkdirSync(folder, { recursive: true });
-    writeFileSync(join(folder, `reboot-${count}.json`), `${JSON.stringify(result, null, 2)}\n`);
+    writeFileSync(
+      join(folder, engine === 'targetcli' ? `reboot-${count}.json` : `reboot-${engine}-${count}.json`),
+      `${JSON.stringify(result, null, 2)}\n`,
+    );
     say(tell(result));
     return isWhole(result);
   } finally {
