@@ -1,4 +1,4 @@
-import { IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import { In, IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { ImageResponse, InputOf, ListImages, Page } from '#contracts';
 import { listPage } from '#database';
 import { Image } from './image.entity';
@@ -9,6 +9,13 @@ export const findImage = (tx: EntityManager, id: string): Promise<Image | null> 
 export const lockImage = (tx: EntityManager, id: string, mode: 'share' | 'update'): Promise<Image | null> =>
   tx.findOne(Image, {
     where: { id, deleted_at: IsNull() },
+    lock: { mode: mode === 'share' ? 'pessimistic_read' : 'pessimistic_write' },
+  });
+
+export const lockImages = (tx: EntityManager, ids: string[], mode: 'share' | 'update'): Promise<Image[]> =>
+  tx.find(Image, {
+    where: { id: In(ids), deleted_at: IsNull() },
+    order: { id: 'ASC' },
     lock: { mode: mode === 'share' ? 'pessimistic_read' : 'pessimistic_write' },
   });
 

@@ -1,4 +1,4 @@
-import { IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import { In, IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { InputOf, ListMachines, MachineResponse, Page } from '#contracts';
 import { listPage } from '#database';
 import { Machine } from './machine.entity';
@@ -8,6 +8,12 @@ export const findMachine = (tx: EntityManager, id: string): Promise<Machine | nu
 /** Held until the transaction ends: whoever makes a target for the machine, or deletes it, goes one after the other. */
 export const lockMachine = (tx: EntityManager, id: string): Promise<Machine | null> =>
   tx.findOne(Machine, { where: { id, deleted_at: IsNull() }, lock: { mode: 'pessimistic_write' } });
+
+export const lockMachines = async (tx: EntityManager, ids: string[]): Promise<Map<string, Machine>> => {
+  const where = { id: In(ids), deleted_at: IsNull() };
+  const machines = await tx.find(Machine, { where, order: { id: 'ASC' }, lock: { mode: 'pessimistic_write' } });
+  return new Map(machines.map((machine) => [machine.id, machine]));
+};
 
 export const lockMachineOfInitiator = (tx: EntityManager, initiatorIqn: string): Promise<Machine | null> =>
   tx.findOne(Machine, { where: { initiator_iqn: initiatorIqn, deleted_at: IsNull() }, lock: { mode: 'pessimistic_write' } });

@@ -7,6 +7,8 @@ const BATCH = 200;
 /** Session lock of the one relay that publishes; another waits for it as a standby. */
 const LOCK = 7_410_001;
 const IDLE_POLL_MS = 1_000;
+/** While there is much to do, what comes in so short a time goes together. */
+const GATHER_MS = 20;
 const STREAM_LOOK_MS = 2_000;
 /** Which subjects a stream holds, as a pattern of Postgres. */
 const STREAM_SUBJECTS = [
@@ -49,7 +51,7 @@ export class OutboxRelay {
 
   /** A message was committed here: do not wait for the next look. */
   nudge(): void {
-    this.wake.abort();
+    if (!this.wake.signal.aborted) this.wake.abort();
   }
 
   private async run(): Promise<void> {
@@ -93,7 +95,7 @@ export class OutboxRelay {
         await client.query(`DELETE FROM targets.outbox WHERE published_at < now() - interval '${KEEP}'`);
         pruneAt = Date.now() + 3_600_000;
       }
-      await sleep(count > 0 ? 20 : IDLE_POLL_MS, this.wake.signal);
+      await (count > 0 ? sleep(GATHER_MS, this.leaving.signal) : sleep(IDLE_POLL_MS, this.wake.signal));
     }
   }
 
@@ -150,18 +152,23 @@ export class OutboxRelay {
     return stored.flat();
   }
 
-  /** One at a time: with several on their way, one that is refused would come after its successors. */
+  /** All on their way at once, each as the successor of the one before: when one is refused, so are those behind it. */
   private async publishTo(stream: string, messages: OutboxMessage[]): Promise<string[]> {
     const stored: string[] = [];
-    for (const { positions, ...message } of messages) {
-      try {
-        const last = this.lastSequence.get(stream) ?? 0;
-        const sequence = await publishNext(this.bus.nats, message, last);
-        this.lastSequence.set(stream, Math.max(last, sequence));
-      } catch (err) {
-        this.log.warn({ err, subject: message.subject }, 'JetStream did not store a message');
+    const lastKnown = this.lastSequence.get(stream) ?? 0;
+    const answers = await Promise.allSettled(
+      messages.map(({ positions: _, ...message }, place) => {
+        const last = lastKnown + place;
+        return publishNext(this.bus.nats, message, last);
+      }),
+    );
+    for (const [place, answer] of answers.entries()) {
+      const { subject, positions } = messages[place]!;
+      if (answer.status === 'rejected') {
+        this.log.warn({ err: answer.reason as unknown, subject }, 'JetStream did not store a message');
         break;
       }
+      this.lastSequence.set(stream, Math.max(this.lastSequence.get(stream) ?? 0, answer.value));
       crashPoint('relay.stored');
       stored.push(...positions);
     }

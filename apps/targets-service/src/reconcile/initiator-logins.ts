@@ -3,7 +3,7 @@ import type { EventName, NodeReport } from '#contracts';
 import { newId } from '#runtime';
 import { SYSTEM } from '../access/caller';
 import { appendEvent } from '../outbox/outbox';
-import { lockTarget, updateTarget } from '../targets/target.store';
+import { lockTarget, updateTargets } from '../targets/target.store';
 
 type Login = NodeReport['sessions'][number];
 
@@ -33,7 +33,7 @@ const announce = async (
   const target = await lockTarget(tx, target_id);
   if (!target) return;
   target.version++;
-  await updateTarget(tx, target);
+  await updateTargets(tx, [target]);
   const data = { target_id, machine_id: target.machine_id, node_id: nodeId, initiator_iqn, address };
   await appendEvent(tx, name, target_id, target.version, data, { ...SYSTEM, requestId: newId() });
 };

@@ -1,13 +1,13 @@
 import type { EntityManager } from 'typeorm';
-import { Refused, type ChapMode, type Drift, type EventName, type LastError } from '#contracts';
+import { Refused, type ChapMode, type Drift, type EventName, type LastError, type TargetResponse } from '#contracts';
 import { crashPoint } from '#runtime';
 import { linkKey, type HeldKey } from '../access/idempotency.store';
 import { refuseIfHeld } from '../inventory/node.store';
-import { appendAudit, appendEvent } from '../outbox/outbox';
-import { replaceSecrets } from '../secrets/secret.store';
+import { appendMessages, auditMessage, eventMessage, type Message } from '../outbox/outbox';
+import { dropSecrets } from '../secrets/secret.store';
 import type { Target } from './target.entity';
 import { STAGES, stageOf, transition, type Stage, type Trigger } from './target-lifecycle';
-import { insertTarget, presentTarget, updateTarget } from './target.store';
+import { insertTargets, presentTarget, updateTargets } from './target.store';
 
 /** Who stands behind a change, and the action under which the audit trail keeps it. */
 interface Cause {
@@ -29,17 +29,22 @@ interface Change {
   chap_version?: number;
 }
 
+/** A target as it shall be, and what is to be said of it; not written yet. */
+export interface Move {
+  target: Target;
+  event: EventName;
+  before: TargetResponse | null;
+  cause: Cause;
+}
+
 /**
- * Moves a locked target along one transition, with its event and its audit intent, in the caller's transaction.
- * This is the only place where a target's status changes.
- * @throws Refused when the present state has no such transition; NODE_HELD
+ * Moves a locked target along one transition, for `writeMoves`. This is the only place where a target's status changes.
+ * @throws Refused when the present state has no such transition
  */
-export const changeTarget = async (tx: EntityManager, target: Target, on: Trigger, change: Change, cause: Cause): Promise<Target> => {
-  crashPoint('targets.transaction-open');
+export const moveTarget = (target: Target, on: Trigger, change: Change, cause: Cause): Move => {
   const from = stageOf(target);
   const step = transition(from, on);
   if (!step || step.to === 'none') throw conflict(from, target.id);
-  if (on.endsWith('-requested')) await refuseIfHeld(tx, target.node_id);
   const before = presentTarget(target);
   const now = new Date();
   const { status, operation } = STAGES[step.to];
@@ -52,36 +57,71 @@ export const changeTarget = async (tx: EntityManager, target: Target, on: Trigge
     version: target.version + 1,
     updated_at: now,
     deleted_at: step.to === 'deleted' ? now : null,
-    next_attempt_at: operation === null ? null : now,
+    next_attempt_at: null,
     ...(step.to === 'active' && on === 'node-done' ? { confirmed: true, drift: null } : {}),
     ...(begins ? { attempts: 0, operation_by: cause.actor, operation_request_id: cause.requestId } : {}),
   });
-  await updateTarget(tx, target);
-  if (step.to === 'deleted') await replaceSecrets(tx, target.id, []);
+  return { target, event: step.event, before, cause };
+};
+
+/**
+ * Writes targets with their events and audit intents in the caller's transaction; no target twice.
+ * @param claimMs for so long nobody else takes the operations that begin
+ */
+export const writeMoves = async (tx: EntityManager, moves: Move[], claimMs = 0): Promise<void> => {
+  await updateTargets(
+    tx,
+    moves.map(({ target }) => target),
+    claimMs,
+  );
+  const withoutSecrets = moves.filter(({ event, target }) => event === 'target.deleted' && target.chap_version > 0);
+  if (withoutSecrets.length > 0)
+    await dropSecrets(
+      tx,
+      withoutSecrets.map(({ target }) => target.id),
+    );
   crashPoint('targets.row-written');
-  if (cause.key) await linkKey(tx, cause.key, target.id);
-  await announce(tx, step.event, target, before, cause);
+  for (const { cause, target } of moves) if (cause.key) await linkKey(tx, cause.key, target.id);
+  await announce(tx, moves);
+};
+
+/** One target alone. @throws Refused when the present state has no such transition; NODE_HELD */
+export const changeTarget = async (tx: EntityManager, target: Target, on: Trigger, change: Change, cause: Cause): Promise<Target> => {
+  crashPoint('targets.transaction-open');
+  const move = moveTarget(target, on, change, cause);
+  if (on.endsWith('-requested')) await refuseIfHeld(tx, target.node_id);
+  await writeMoves(tx, [move]);
   return target;
 };
 
-/** The first change of a target: its row appears. @throws Refused NODE_HELD */
-export const addTarget = async (tx: EntityManager, target: Target, cause: Cause): Promise<Target> => {
-  await refuseIfHeld(tx, target.node_id);
-  target.version = 1;
-  await insertTarget(tx, target);
+/** The first change of targets: their rows appear. */
+export const addTargets = async (tx: EntityManager, added: { target: Target; cause: Cause }[], claimMs = 0): Promise<void> => {
+  const targets = added.map(({ target }) => target);
+  await insertTargets(tx, targets, claimMs);
   crashPoint('targets.row-written');
-  if (cause.key) await linkKey(tx, cause.key, target.id);
-  await announce(tx, 'target.requested', target, null, cause);
-  return target;
+  for (const { cause, target } of added) if (cause.key) await linkKey(tx, cause.key, target.id);
+  await announce(
+    tx,
+    added.map((one) => ({ ...one, event: 'target.requested', before: null })),
+  );
 };
 
-const announce = async (tx: EntityManager, event: EventName, target: Target, before: unknown, cause: Cause): Promise<void> => {
-  if (cause.key) crashPoint('targets.key-linked');
+const announce = async (tx: EntityManager, moves: Move[]): Promise<void> => {
+  if (moves.some(({ cause }) => cause.key)) crashPoint('targets.key-linked');
+  await appendMessages(tx, moves.map(eventOf));
+  crashPoint('targets.event-written');
+  await appendMessages(tx, moves.map(intentOf));
+  crashPoint('targets.audit-written');
+};
+
+const eventOf = ({ event, target, cause }: Move): Message => {
   const after = presentTarget(target);
   const data = event === 'target.drifted' ? { ...after, drift: target.drift ?? [] } : after;
-  await appendEvent(tx, event as 'target.requested', target.id, target.version, data, cause);
-  crashPoint('targets.event-written');
-  await appendAudit(tx, {
+  return eventMessage(event as 'target.requested', target.id, target.version, data, cause);
+};
+
+const intentOf = ({ event, target, before, cause }: Move): Message =>
+  auditMessage({
     actor: cause.actor,
     source: cause.source,
     action: cause.action,
@@ -90,10 +130,8 @@ const announce = async (tx: EntityManager, event: EventName, target: Target, bef
     code: event === 'target.failed' ? (target.last_error?.code ?? 'INTERNAL') : null,
     requestId: cause.requestId,
     before,
-    after,
+    after: presentTarget(target),
   });
-  crashPoint('targets.audit-written');
-};
 
 const conflict = (from: Stage, id: string): Refused =>
   from === 'deleted' ? new Refused('TARGET_DELETED', { resourceId: id }) : new Refused('OPERATION_IN_PROGRESS', { resourceId: id });

@@ -14,6 +14,31 @@ export const findTarget = (tx: EntityManager, id: string): Promise<Target | null
 export const lockTarget = (tx: EntityManager, id: string): Promise<Target | null> =>
   tx.findOne(Target, { where: { id }, lock: { mode: 'pessimistic_write' } });
 
+/** Those that are there, by id, in an order in which two that lock several do not wait for each other. */
+export const lockTargets = async (tx: EntityManager, ids: string[]): Promise<Map<string, Target>> => {
+  const rows = await tx.query<StoredTarget[]>('SELECT * FROM targets.targets WHERE id = ANY($1) ORDER BY id FOR UPDATE', [ids]);
+  return new Map(rows.map((row) => [row.id, targetOf(row)]));
+};
+
+/** As the driver gives it: bigint as text. */
+type StoredTarget = Omit<Target, 'size_bytes'> & { size_bytes: string };
+const targetOf = (row: StoredTarget): Target => Object.assign(new Target(), row, { size_bytes: Number(row.size_bytes) });
+
+/** What of a live target others have to do with. */
+export type LiveExport = Pick<Target, 'id' | 'machine_id' | 'image_id' | 'status' | 'read_only'>;
+
+/** The live targets of machines, and of each image one that may be in the way of others. */
+export const liveExports = (tx: EntityManager, machines: string[], images: { id: string; exclusive: boolean }[]): Promise<LiveExport[]> =>
+  tx.query(
+    `SELECT id, machine_id, image_id, status, read_only FROM targets.targets WHERE machine_id = ANY($1) AND ${LIVE}
+     UNION
+     SELECT found.* FROM unnest($2::uuid[], $3::boolean[]) AS asked (image, exclusive), LATERAL (
+       SELECT id, machine_id, image_id, status, read_only FROM targets.targets
+       WHERE image_id = asked.image AND ${LIVE} AND (asked.exclusive OR NOT read_only) LIMIT 1
+     ) AS found`,
+    [machines, images.map(({ id }) => id), images.map(({ exclusive }) => exclusive)],
+  );
+
 export const findLiveTargetOfMachine = (tx: EntityManager, machineId: string): Promise<Target | null> =>
   tx.createQueryBuilder(Target, 'target').where('machine_id = :machineId', { machineId }).andWhere(LIVE).getOne();
 
@@ -31,12 +56,63 @@ export const findExportInTheWay = (tx: EntityManager, imageId: string, readOnly:
 export const hasLiveTarget = (tx: EntityManager, column: 'machine_id' | 'image_id' | 'session_id', id: string): Promise<boolean> =>
   tx.createQueryBuilder(Target, 'target').where(`${column} = :id`, { id }).andWhere(LIVE).limit(1).getExists();
 
-export const insertTarget = (tx: EntityManager, target: Target): Promise<unknown> => tx.insert(Target, target);
+/** What a target keeps for life, and what changes. */
+const KEPT = [
+  'id',
+  'iqn',
+  'machine_id',
+  'image_id',
+  'session_id',
+  'node_id',
+  'initiator_iqn',
+  'portal_address',
+  'portal_port',
+  'lun',
+  'read_only',
+  'disk_id',
+  'image_file',
+  'size_bytes',
+  'created_by',
+  'created_at',
+] as const satisfies (keyof Target)[];
+const CHANGING = [
+  'status',
+  'operation',
+  'generation',
+  'version',
+  'chap',
+  'chap_version',
+  'updated_at',
+  'deleted_at',
+  'last_error',
+  'drift',
+  'confirmed',
+  'disconnected',
+  'if_idle',
+  'operation_by',
+  'operation_request_id',
+  'attempts',
+] as const satisfies (keyof Target)[];
 
-export const updateTarget = (tx: EntityManager, target: Target): Promise<unknown> => {
-  const { id, ...columns } = target;
-  return tx.update(Target, { id }, columns);
-};
+/** $1: the rows as JSON, columns by their names. $2: seconds from now at which an operation is due that has no time yet. */
+const ROWS = 'jsonb_populate_recordset(NULL::targets.targets, $1::jsonb) AS row';
+const DUE = 'CASE WHEN row.operation IS NOT NULL THEN coalesce(row.next_attempt_at, now() + make_interval(secs => $2)) END';
+const written = (columns: readonly string[]): string => columns.map((column) => `row.${column}`).join(', ');
+
+const INSERT = `
+  INSERT INTO targets.targets (${[...KEPT, ...CHANGING].join(', ')}, next_attempt_at)
+  SELECT ${written([...KEPT, ...CHANGING])}, ${DUE} FROM ${ROWS}`;
+
+const UPDATE = `
+  UPDATE targets.targets AS target SET (${CHANGING.join(', ')}, next_attempt_at) = (${written(CHANGING)}, ${DUE})
+  FROM ${ROWS} WHERE target.id = row.id`;
+
+/** An operation without `next_attempt_at` is due at once, or after a claim of so many milliseconds. */
+export const insertTargets = (tx: EntityManager, targets: Target[], claimMs = 0): Promise<unknown> =>
+  tx.query(INSERT, [JSON.stringify(targets), claimMs / 1_000]);
+
+export const updateTargets = (tx: EntityManager, targets: Target[], claimMs = 0): Promise<unknown> =>
+  tx.query(UPDATE, [JSON.stringify(targets), claimMs / 1_000]);
 
 type Filters = Omit<InputOf<typeof ListTargets>, 'limit' | 'cursor'>;
 
@@ -76,6 +152,13 @@ export const extendClaim = (tx: EntityManager, { id, generation, attempts }: Tar
     `UPDATE targets.targets SET next_attempt_at = now() + make_interval(secs => $4)
      WHERE id = $1 AND generation = $2 AND attempts = $3 AND operation IS NOT NULL AND next_attempt_at > now()`,
     [id, generation, attempts, leaseMs / 1_000],
+  );
+
+/** Whoever took it in the transaction that began it has no place for it: anybody may take it at once. */
+export const releaseClaim = (tx: EntityManager, { id, generation, attempts }: Target): Promise<unknown> =>
+  tx.query(
+    `UPDATE targets.targets SET next_attempt_at = now() WHERE id = $1 AND generation = $2 AND attempts = $3 AND operation IS NOT NULL`,
+    [id, generation, attempts],
   );
 
 /** The longest due of each node, so that one with many cannot hide those of another. */
