@@ -32,6 +32,22 @@ test('what comes meanwhile waits for the next one', async () => {
   expect(batches).toEqual([[1], [2, 3, 4]]);
 });
 
+test('one that takes long does not hold up those behind it', async () => {
+  let free = (): void => undefined;
+  const held = new Promise<void>((done) => (free = done));
+  const together = new Together(async (items: string[]) => {
+    if (items.includes('held')) await held;
+    return items;
+  });
+
+  const first = together.do('held');
+  await new Promise((done) => setTimeout(done, 5));
+  const second = await together.do('second');
+  free();
+
+  expect([second, await first]).toEqual(['second', 'held']);
+});
+
 test('one that fails is the only one that fails', async () => {
   const together = new Together((items: number[]) =>
     items.includes(2) ? Promise.reject(new Error(`not with 2`)) : Promise.resolve(items.map((item) => item * 10)),

@@ -7,8 +7,9 @@ interface Waiting<I, O> {
   reject: (error: unknown) => void;
 }
 
-/** Two, so that one that waits for a lock does not hold up everybody. */
-const LANES = 1;
+/** The fewer at once, the more is in each; but one that takes long, as for a lock, does not hold up those behind it. */
+const LONG_MS = 100;
+const MOST_LONG = 4;
 const MOST_AT_ONCE = 64;
 const MOST_WAITING = 1_000;
 
@@ -20,7 +21,8 @@ const MOST_WAITING = 1_000;
  */
 export class Together<I, O> {
   private readonly waiting: Waiting<I, O>[] = [];
-  private running = 0;
+  private busy = false;
+  private atWork = 0;
 
   /** @param work answers each in its place; a refused one has changed nothing. It may be called again with the same ones */
   constructor(private readonly work: (items: I[]) => Promise<(O | Refused)[]>) {}
@@ -35,11 +37,20 @@ export class Together<I, O> {
   }
 
   private begin(): void {
-    if (this.running >= LANES || this.waiting.length === 0) return;
-    this.running++;
-    void this.run(this.waiting.splice(0, MOST_AT_ONCE)).finally(() => {
-      this.running--;
+    if (this.busy || this.atWork >= MOST_LONG || this.waiting.length === 0) return;
+    this.busy = true;
+    this.atWork++;
+    let isNext = false;
+    const letNextBegin = () => {
+      if (!isNext) this.busy = false;
+      isNext = true;
       this.begin();
+    };
+    const long = setTimeout(letNextBegin, LONG_MS);
+    void this.run(this.waiting.splice(0, MOST_AT_ONCE)).finally(() => {
+      clearTimeout(long);
+      this.atWork--;
+      letNextBegin();
     });
   }
 
