@@ -41,5 +41,6 @@ export const databaseOptions = ({ url, schema, poolSize, entities, log, applicat
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,
     query_timeout: QUERY_TIMEOUT_MS,
     keepAlive: true,
+    pipeline: true,
   },
 });

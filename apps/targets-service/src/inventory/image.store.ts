@@ -1,6 +1,6 @@
-import { In, IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import { IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { ImageResponse, InputOf, ListImages, Page } from '#contracts';
-import { listPage } from '#database';
+import { listPage, type Statement } from '#database';
 import { Image } from './image.entity';
 
 export const findImage = (tx: EntityManager, id: string): Promise<Image | null> => tx.findOneBy(Image, { id, deleted_at: IsNull() });
@@ -12,12 +12,17 @@ export const lockImage = (tx: EntityManager, id: string, mode: 'share' | 'update
     lock: { mode: mode === 'share' ? 'pessimistic_read' : 'pessimistic_write' },
   });
 
-export const lockImages = (tx: EntityManager, ids: string[], mode: 'share' | 'update'): Promise<Image[]> =>
-  tx.find(Image, {
-    where: { id: In(ids), deleted_at: IsNull() },
-    order: { id: 'ASC' },
-    lock: { mode: mode === 'share' ? 'pessimistic_read' : 'pessimistic_write' },
-  });
+/** Exactly those that are exported for writing are locked against everybody. */
+export const lockingImages = (ids: string[], mode: 'share' | 'update'): Statement => ({
+  name: `lock-images-to-${mode}`,
+  text: `SELECT * FROM targets.images WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR ${mode === 'share' ? 'SHARE' : 'UPDATE'}`,
+  values: [ids],
+});
+
+/** As the driver gives it: bigint as text. */
+type StoredImage = Omit<Image, 'size_bytes'> & { size_bytes: string };
+/** A row of `lockingImages`. */
+export const imageOf = (row: unknown): Image => Object.assign(new Image(), row, { size_bytes: Number((row as StoredImage).size_bytes) });
 
 export const insertImage = (tx: EntityManager, image: Image): Promise<unknown> => tx.insert(Image, image);
 

@@ -1,6 +1,6 @@
-import { In, IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import { IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { InputOf, ListMachines, MachineResponse, Page } from '#contracts';
-import { listPage } from '#database';
+import { listPage, type Statement } from '#database';
 import { Machine } from './machine.entity';
 
 export const findMachine = (tx: EntityManager, id: string): Promise<Machine | null> => tx.findOneBy(Machine, { id, deleted_at: IsNull() });
@@ -9,11 +9,11 @@ export const findMachine = (tx: EntityManager, id: string): Promise<Machine | nu
 export const lockMachine = (tx: EntityManager, id: string): Promise<Machine | null> =>
   tx.findOne(Machine, { where: { id, deleted_at: IsNull() }, lock: { mode: 'pessimistic_write' } });
 
-export const lockMachines = async (tx: EntityManager, ids: string[]): Promise<Map<string, Machine>> => {
-  const where = { id: In(ids), deleted_at: IsNull() };
-  const machines = await tx.find(Machine, { where, order: { id: 'ASC' }, lock: { mode: 'pessimistic_write' } });
-  return new Map(machines.map((machine) => [machine.id, machine]));
-};
+export const lockingMachines = (ids: string[]): Statement => ({
+  name: 'lock-machines',
+  text: 'SELECT * FROM targets.machines WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR UPDATE',
+  values: [ids],
+});
 
 export const lockMachineOfInitiator = (tx: EntityManager, initiatorIqn: string): Promise<Machine | null> =>
   tx.findOne(Machine, { where: { initiator_iqn: initiatorIqn, deleted_at: IsNull() }, lock: { mode: 'pessimistic_write' } });

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { countLive, type Place } from './node.store';
+import { countTargets, type Place } from './node.store';
 
 /** To count the targets of nodes at each create would read them all each time. */
 const COUNTED_MS = 1_000;
@@ -8,13 +8,13 @@ const RANK = { online: 0, wedged: 1, offline: 2 } as const;
 
 /** Which node gets one more target. How many each has is counted once a second, and what was placed from here since is added. */
 export class NodeLoads {
-  private live = new Map<string, number>();
+  private targets = new Map<string, number>();
   private countedAt = -Infinity;
 
   /** Asked only where there is a choice. */
   async count(tx: EntityManager): Promise<void> {
     if (performance.now() - this.countedAt < COUNTED_MS) return;
-    this.live = await countLive(tx);
+    this.targets = await countTargets(tx);
     this.countedAt = performance.now();
   }
 
@@ -23,10 +23,10 @@ export class NodeLoads {
     const order = (place: Place): [number, number, number] => [
       Number(place.cordoned || place.held_at !== null),
       RANK[place.status],
-      this.live.get(place.id) ?? 0,
+      this.targets.get(place.id) ?? 0,
     ];
     const [best] = [...places].sort((a, b) => compare(order(a), order(b)));
-    if (best) this.live.set(best.id, (this.live.get(best.id) ?? 0) + 1);
+    if (best) this.targets.set(best.id, (this.targets.get(best.id) ?? 0) + 1);
     return best;
   }
 }

@@ -1,6 +1,6 @@
-import type { EntityManager } from 'typeorm';
+import { IsNull, Not, type EntityManager } from 'typeorm';
 import { NODE_ID_PATTERN, Refused, type InputOf, type ListNodes, type NodeResponse, type Page } from '#contracts';
-import { listPage } from '#database';
+import { listPage, type Statement } from '#database';
 import { StorageNode } from './node.entity';
 
 export const findNode = (tx: EntityManager, id: string): Promise<StorageNode | null> => tx.findOneBy(StorageNode, { id });
@@ -24,7 +24,7 @@ export const saveNode = (tx: EntityManager, node: StorageNode): Promise<unknown>
 
 /** Asked before each command that would be sent to a node. @throws Refused NODE_HELD */
 export const refuseIfHeld = async (tx: EntityManager, id: string): Promise<void> => {
-  if ((await heldNodes(tx, [id])).size > 0) throw new Refused('NODE_HELD');
+  if (await tx.existsBy(StorageNode, { id, held_at: Not(IsNull()) })) throw new Refused('NODE_HELD');
 };
 
 export const setHold = (tx: EntityManager, id: string, heldAt: Date | null): Promise<unknown> =>
@@ -38,29 +38,30 @@ export interface Place extends Pick<StorageNode, 'id' | 'status' | 'cordoned' | 
   sealing_key: string | null;
 }
 
-export const placesOf = (tx: EntityManager, imageIds: string[]): Promise<Place[]> =>
-  tx.query(
-    `SELECT copy.image_id, image.node_id = node.id AS is_home, node.id, status, cordoned, held_at, portal_address, portal_port,
+export const readingPlaces = (imageIds: string[]): Statement => ({
+  name: 'places',
+  text: `SELECT copy.image_id, image.node_id = node.id AS is_home, node.id, status, cordoned, held_at, portal_address, portal_port,
        report ->> 'sealing_key' AS sealing_key
      FROM (SELECT image_id, node_id FROM targets.image_copies WHERE image_id = ANY($1)
            UNION SELECT id, node_id FROM targets.images WHERE id = ANY($1)) AS copy
      JOIN targets.images AS image ON image.id = copy.image_id JOIN targets.storage_nodes AS node ON node.id = copy.node_id
      ORDER BY node.id`,
-    [imageIds],
-  );
+  values: [imageIds],
+});
 
-/** How many live targets each node has. */
-export const countLive = async (tx: EntityManager): Promise<Map<string, number>> => {
-  const rows = await tx.query<{ node_id: string; live: number }[]>(
-    `SELECT node_id, count(*)::int AS live FROM targets.targets WHERE status IN ('PENDING', 'ACTIVE') OR operation IS NOT NULL GROUP BY 1`,
+/** How many targets each node has, or is to have. */
+export const countTargets = async (tx: EntityManager): Promise<Map<string, number>> => {
+  const rows = await tx.query<{ node_id: string; targets: number }[]>(
+    `SELECT node_id, count(*) FILTER (WHERE status <> 'ERROR')::int AS targets FROM targets.targets WHERE deleted_at IS NULL GROUP BY 1`,
   );
-  return new Map(rows.map(({ node_id, live }) => [node_id, live]));
+  return new Map(rows.map(({ node_id, targets }) => [node_id, targets]));
 };
 
-/** Of these nodes, those to which nothing may be sent. */
-export const heldNodes = async (tx: EntityManager, ids: string[]): Promise<Set<string>> => {
-  const text = 'SELECT id FROM targets.storage_nodes WHERE id = ANY($1) AND held_at IS NOT NULL';
-  return new Set((await tx.query<{ id: string }[]>(text, [[...new Set(ids)]])).map(({ id }) => id));
+/** The nodes to which nothing may be sent. */
+export const readingHeldNodes: Statement = {
+  name: 'held-nodes',
+  text: 'SELECT id FROM targets.storage_nodes WHERE held_at IS NOT NULL',
+  values: [],
 };
 
 export const setCordon = (tx: EntityManager, id: string, cordoned: boolean): Promise<unknown> =>

@@ -18,6 +18,11 @@ const STREAM_SUBJECTS = [
 /** Published rows stay this long, so that a lost stream can be filled again. */
 const KEEP = '30 days';
 
+export const UNPUBLISHED = `
+  SELECT position, message_id, subject, request_id, body FROM targets.outbox
+  WHERE published_at IS NULL AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY position LIMIT ${BATCH}`;
+export const PRUNE = `DELETE FROM targets.outbox WHERE published_at < now() - interval '${KEEP}'`;
+
 const published = counter('spindle_outbox_published_total', 'Messages that JetStream has stored');
 
 /**
@@ -92,7 +97,7 @@ export class OutboxRelay {
       const count = await this.publishBatch(client);
       if (count === BATCH) continue;
       if (Date.now() >= pruneAt) {
-        await client.query(`DELETE FROM targets.outbox WHERE published_at < now() - interval '${KEEP}'`);
+        await client.query(PRUNE);
         pruneAt = Date.now() + 3_600_000;
       }
       await (count > 0 ? sleep(GATHER_MS, this.leaving.signal) : sleep(IDLE_POLL_MS, this.wake.signal));
@@ -126,10 +131,7 @@ export class OutboxRelay {
   }
 
   private async publishBatch(client: Client): Promise<number> {
-    const { rows } = await client.query<Row>(
-      `SELECT position, message_id, subject, request_id, body FROM targets.outbox
-       WHERE published_at IS NULL AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY position LIMIT ${BATCH}`,
-    );
+    const { rows } = await client.query<Row>(UNPUBLISHED);
     if (rows.length === 0) return 0;
     if (!this.bus.connected()) throw new Error('NATS is away');
     crashPoint('relay.rows-read');

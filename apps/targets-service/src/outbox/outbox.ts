@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { refuseUnwritten } from '#database';
+import { inOneGo, type Statement } from '#database';
 import { AUDIT_INTENT_SUBJECT } from '#messaging';
 import { type AuditIntent, eventType, type EventData, type EventName } from '#contracts';
 import { newId } from '#runtime';
@@ -26,9 +26,13 @@ const APPEND = `
   FROM ROWS FROM (jsonb_to_recordset($1::jsonb) AS (message_id uuid, subject text, request_id text, body jsonb)) WITH ORDINALITY
   ORDER BY ordinality`;
 
-/** @throws Refused AUDIT_UNAVAILABLE, which undoes the change: events and intents share the table, and none stands without its intent. */
-export const appendMessages = (tx: EntityManager, messages: Message[]): Promise<unknown> =>
-  refuseUnwritten(tx.query(APPEND, [JSON.stringify(messages)]), 'AUDIT_UNAVAILABLE');
+/** Refused AUDIT_UNAVAILABLE undoes the change: events and intents share the table, and none stands without its intent. */
+export const appending = (messages: Message[]): Statement => ({
+  name: 'append-messages',
+  text: APPEND,
+  values: [JSON.stringify(messages)],
+  unwritten: 'AUDIT_UNAVAILABLE',
+});
 
 export const eventMessage = <N extends EventName>(
   name: N,
@@ -75,10 +79,10 @@ export const appendEvent = async <N extends EventName>(
   data: EventData<N>,
   cause: Cause,
 ): Promise<void> => {
-  await appendMessages(tx, [eventMessage(name, subject, sequence, data, cause)]);
+  await inOneGo(tx, [appending([eventMessage(name, subject, sequence, data, cause)])]);
 };
 
 /** Adds what the audit trail must hold to the transaction of the change: no intent, no change. */
 export const appendAudit = async (tx: EntityManager, facts: AuditFacts): Promise<void> => {
-  await appendMessages(tx, [auditMessage(facts)]);
+  await inOneGo(tx, [appending([auditMessage(facts)])]);
 };

@@ -1,13 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import { ApplyReply, ERROR_CODES, Refused, errorFacts, type ErrorCode, type LastError, type TargetWish } from '#contracts';
-import { inDatabase, inTransaction } from '#database';
+import { inDatabase, inOneGo, inTransaction } from '#database';
 import { counter, crashPoint } from '#runtime';
 import { findNode } from '../inventory/node.store';
 import type { Parts } from '../parts';
 import { moveTarget, writeMoves, type Move } from '../targets/change-target';
 import type { Target } from '../targets/target.entity';
 import type { Trigger } from '../targets/target-lifecycle';
-import { lockTargets, postponeOperation } from '../targets/target.store';
+import { lockingTargets, postponeOperation, targetsById } from '../targets/target.store';
 import { askNode } from './ask-node';
 import { wishesOf } from './target-wish';
 
@@ -62,10 +62,8 @@ export interface Ended {
 /** Records several results in one transaction. One that is about a wish before the present one says nothing: null. */
 export const recordResults = async (tx: EntityManager, ended: Ended[]): Promise<(Target | null)[]> => {
   crashPoint('targets.transaction-open');
-  const targets = await lockTargets(
-    tx,
-    ended.map(({ target }) => target.id),
-  );
+  const [rows] = await inOneGo(tx, [lockingTargets(ended.map(({ target }) => target.id))]);
+  const targets = targetsById(rows!);
   const moves: Move[] = [];
   const outcomes = ended.map(({ target, result }) => {
     const current = targets.get(target.id);

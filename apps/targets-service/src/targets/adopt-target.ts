@@ -1,12 +1,12 @@
 import type { EntityManager } from 'typeorm';
 import { InspectTargetReply, Refused, type AdoptTarget, type InputOf, type TargetResponse } from '#contracts';
-import { inDatabase, inTransaction } from '#database';
+import { inDatabase, inOneGo, inTransaction } from '#database';
 import { crashPoint } from '#runtime';
 import type { Caller } from '../access/caller';
 import { lockImage } from '../inventory/image.store';
 import { lockMachineOfInitiator } from '../inventory/machine.store';
 import type { StorageNode } from '../inventory/node.entity';
-import { findNode, placesOf, refuseIfHeld } from '../inventory/node.store';
+import { findNode, readingPlaces, refuseIfHeld, type Place } from '../inventory/node.store';
 import type { Parts } from '../parts';
 import { askNode } from '../reconcile/ask-node';
 import { BOOT_LUN, objectionTo, readClaim, type Claim, type Objection } from './adoption';
@@ -56,7 +56,10 @@ const recordClaim = async (
     targetOfMachine: machine && (await findLiveTargetOfMachine(tx, machine.id)),
     image,
     imageIsOnNode:
-      image !== null && (await placesOf(tx, [image.id])).some(({ id, is_home }) => id === node.id && (is_home || claim.readOnly)),
+      image !== null &&
+      ((await inOneGo(tx, [readingPlaces([image.id])]))[0] as Place[]).some(
+        ({ id, is_home }) => id === node.id && (is_home || claim.readOnly),
+      ),
     exportInTheWay: image && (await findExportInTheWay(tx, image.id, claim.readOnly)),
   });
   if (objection) throw refusal(objection);

@@ -1,13 +1,14 @@
 import type { EntityManager } from 'typeorm';
 import { Refused, type ChapMode, type Drift, type EventName, type LastError, type TargetResponse } from '#contracts';
+import { inOneGo, type Statement } from '#database';
 import { crashPoint } from '#runtime';
 import { linkKey, type HeldKey } from '../access/idempotency.store';
 import { refuseIfHeld } from '../inventory/node.store';
-import { appendMessages, auditMessage, eventMessage, type Message } from '../outbox/outbox';
-import { dropSecrets } from '../secrets/secret.store';
+import { appending, auditMessage, eventMessage, type Message } from '../outbox/outbox';
+import { droppingSecrets } from '../secrets/secret.store';
 import type { Target } from './target.entity';
 import { STAGES, stageOf, transition, type Stage, type Trigger } from './target-lifecycle';
-import { insertTargets, presentTarget, updateTargets } from './target.store';
+import { insertingTargets, presentTarget, updatingTargets } from './target.store';
 
 /** Who stands behind a change, and the action under which the audit trail keeps it. */
 interface Cause {
@@ -69,20 +70,10 @@ export const moveTarget = (target: Target, on: Trigger, change: Change, cause: C
  * @param claimMs for so long nobody else takes the operations that begin
  */
 export const writeMoves = async (tx: EntityManager, moves: Move[], claimMs = 0): Promise<void> => {
-  await updateTargets(
-    tx,
-    moves.map(({ target }) => target),
-    claimMs,
-  );
-  const withoutSecrets = moves.filter(({ event, target }) => event === 'target.deleted' && target.chap_version > 0);
-  if (withoutSecrets.length > 0)
-    await dropSecrets(
-      tx,
-      withoutSecrets.map(({ target }) => target.id),
-    );
-  crashPoint('targets.row-written');
-  for (const { cause, target } of moves) if (cause.key) await linkKey(tx, cause.key, target.id);
-  await announce(tx, moves);
+  const targets = moves.map(({ target }) => target);
+  const losing = moves.filter(({ event, target }) => event === 'target.deleted' && target.chap_version > 0).map(({ target }) => target.id);
+  const changes = [updatingTargets(targets, claimMs), ...(losing.length > 0 ? [droppingSecrets(losing)] : [])];
+  await writeTogether(tx, changes, moves);
 };
 
 /** One target alone. @throws Refused when the present state has no such transition; NODE_HELD */
@@ -97,21 +88,23 @@ export const changeTarget = async (tx: EntityManager, target: Target, on: Trigge
 /** The first change of targets: their rows appear. */
 export const addTargets = async (tx: EntityManager, added: { target: Target; cause: Cause }[], claimMs = 0): Promise<void> => {
   const targets = added.map(({ target }) => target);
-  await insertTargets(tx, targets, claimMs);
-  crashPoint('targets.row-written');
-  for (const { cause, target } of added) if (cause.key) await linkKey(tx, cause.key, target.id);
-  await announce(
-    tx,
-    added.map((one) => ({ ...one, event: 'target.requested', before: null })),
-  );
+  const moves = added.map((one): Move => ({ ...one, event: 'target.requested', before: null }));
+  await writeTogether(tx, [insertingTargets(targets, claimMs)], moves);
 };
 
-const announce = async (tx: EntityManager, moves: Move[]): Promise<void> => {
-  if (moves.some(({ cause }) => cause.key)) crashPoint('targets.key-linked');
-  await appendMessages(tx, moves.map(eventOf));
+/** The rows, the commands' keys, the events and the audit intents: all of them, or none. */
+const writeTogether = async (tx: EntityManager, changes: Statement[], moves: Move[]): Promise<void> => {
+  const events = appending(moves.map(eventOf));
+  const intents = appending(moves.map(intentOf));
+  await inOneGo(tx, [...changes, events, intents]);
+  crashPoint('targets.row-written');
   crashPoint('targets.event-written');
-  await appendMessages(tx, moves.map(intentOf));
   crashPoint('targets.audit-written');
+  for (const { cause, target } of moves) {
+    if (!cause.key) continue;
+    await linkKey(tx, cause.key, target.id);
+    crashPoint('targets.key-linked');
+  }
 };
 
 const eventOf = ({ event, target, cause }: Move): Message => {

@@ -1,13 +1,14 @@
 import type { EntityManager } from 'typeorm';
 import { Refused, type DeleteTarget, type InputOf, type TargetResponse } from '#contracts';
+import { inOneGo } from '#database';
 import { crashPoint } from '#runtime';
 import type { Caller } from '../access/caller';
-import { heldNodes } from '../inventory/node.store';
+import { readingHeldNodes } from '../inventory/node.store';
 import type { Parts } from '../parts';
 import { CLAIM_MS } from '../reconcile/operation-runner';
 import { moveTarget, writeMoves, type Move } from './change-target';
 import type { Target } from './target.entity';
-import { lockTargets, presentTarget } from './target.store';
+import { lockingTargets, presentTarget, targetsById } from './target.store';
 
 /**
  * Deletes a target, whatever runs on it; a logged-in initiator is disconnected unless `if_idle` was asked.
@@ -38,14 +39,9 @@ export interface AcceptedDelete {
 /** Records several wishes in one transaction, one after the other. */
 export const recordDeletes = async (tx: EntityManager, asked: AskedDelete[]): Promise<(AcceptedDelete | Refused)[]> => {
   crashPoint('targets.transaction-open');
-  const targets = await lockTargets(
-    tx,
-    asked.map(({ input }) => input.id),
-  );
-  const held = await heldNodes(
-    tx,
-    [...targets.values()].map(({ node_id }) => node_id),
-  );
+  const [rows, heldRows] = await inOneGo(tx, [lockingTargets(asked.map(({ input }) => input.id)), readingHeldNodes]);
+  const targets = targetsById(rows!);
+  const held = new Set((heldRows as { id: string }[]).map(({ id }) => id));
   const moves: Move[] = [];
   const outcomes = asked.map(({ input, caller }) => {
     const target = targets.get(input.id);

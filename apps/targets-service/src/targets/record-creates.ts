@@ -1,12 +1,13 @@
 import type { EntityManager } from 'typeorm';
 import { Refused, type ChapMode, type CreateTarget, type InputOf } from '#contracts';
+import { inOneGo } from '#database';
 import { crashPoint, newId } from '#runtime';
 import type { Caller } from '../access/caller';
 import type { Image } from '../inventory/image.entity';
-import { lockImages } from '../inventory/image.store';
+import { imageOf, lockingImages } from '../inventory/image.store';
 import type { Machine } from '../inventory/machine.entity';
-import { lockMachines } from '../inventory/machine.store';
-import { placesOf, type Place } from '../inventory/node.store';
+import { lockingMachines } from '../inventory/machine.store';
+import { readingPlaces, type Place } from '../inventory/node.store';
 import type { BootSession } from '../inventory/session.entity';
 import { findSessions } from '../inventory/session.store';
 import type { Parts } from '../parts';
@@ -16,7 +17,7 @@ import { BOOT_LUN } from './adoption';
 import { addTargets } from './change-target';
 import { newTarget } from './new-target';
 import type { Target } from './target.entity';
-import { liveExports, type LiveExport } from './target.store';
+import { readingLiveExports, type LiveExport } from './target.store';
 
 export interface AskedCreate {
   input: InputOf<typeof CreateTarget>;
@@ -68,35 +69,45 @@ export const recordCreates = async (tx: EntityManager, parts: Parts, asked: Aske
 
 /** Machines before images, each in order of id: two that lock several do not wait for each other. */
 const look = async (tx: EntityManager, asked: AskedCreate[]): Promise<Facts> => {
-  const machines = await lockMachines(
-    tx,
-    asked.map(({ input }) => input.machine_id),
-  );
-  const images = await lockAsAsked(tx, asked);
-  const exclusive = new Set(asked.filter(({ input }) => !exportMode(input, images.get(input.image_id))).map(({ input }) => input.image_id));
-  const live = await liveExports(
-    tx,
-    [...machines.keys()],
-    [...images.keys()].map((id) => ({ id, exclusive: exclusive.has(id) })),
-  );
-  const sessions = await findSessions(
-    tx,
-    asked.flatMap(({ input }) => input.session_id ?? []),
-  );
-  return { machines, images, live, sessions, places: await placesOf(tx, [...images.keys()]) };
-};
-
-/** A writable export excludes every other one of the image; the lock on its row keeps two from being granted at once. */
-const lockAsAsked = async (tx: EntityManager, asked: AskedCreate[]): Promise<Map<string, Image>> => {
   const idsOf = (some: AskedCreate[]): string[] => [...new Set(some.map(({ input }) => input.image_id))];
   const toWrite = idsOf(asked.filter(({ input }) => input.read_only === false));
-  const others = idsOf(asked).filter((id) => !toWrite.includes(id));
-  const locked = toWrite.length > 0 ? await lockImages(tx, toWrite, 'update') : [];
-  if (others.length > 0) locked.push(...(await lockImages(tx, others, 'share')));
-  const images = new Map(locked.map((image) => [image.id, image]));
-  const byDefault = others.filter((id) => asked.some(({ input }) => input.image_id === id && !exportMode(input, images.get(id))));
-  if (byDefault.length > 0) await lockImages(tx, byDefault, 'update');
-  return images;
+  const all = idsOf(asked);
+  const others = all.filter((id) => !toWrite.includes(id));
+  const machineIds = asked.map(({ input }) => input.machine_id);
+  const [machines, written, shared, places, live] = await inOneGo(tx, [
+    lockingMachines(machineIds),
+    lockingImages(toWrite, 'update'),
+    lockingImages(others, 'share'),
+    readingPlaces(all),
+    readingLiveExports(
+      machineIds,
+      all.map((id) => ({ id, exclusive: toWrite.includes(id) })),
+    ),
+  ]);
+  const facts: Facts = {
+    machines: new Map((machines as Machine[]).map((machine) => [machine.id, machine])),
+    images: new Map([...written!, ...shared!].map(imageOf).map((image) => [image.id, image])),
+    live: live as LiveExport[],
+    places: places as Place[],
+    sessions: await findSessions(
+      tx,
+      asked.flatMap(({ input }) => input.session_id ?? []),
+    ),
+  };
+  await lookAtWritable(tx, facts, asked, others);
+  return facts;
+};
+
+/**
+ * A writable export excludes every other one of the image; the lock on its row keeps two from being granted at once. That an image is written
+ * unless its command says otherwise is known only when it was read.
+ */
+const lookAtWritable = async (tx: EntityManager, facts: Facts, asked: AskedCreate[], ids: string[]): Promise<void> => {
+  const byDefault = ids.filter((id) => asked.some(({ input }) => input.image_id === id && !exportMode(input, facts.images.get(id))));
+  if (byDefault.length === 0) return;
+  const exclusive = byDefault.map((id) => ({ id, exclusive: true }));
+  const [, live] = await inOneGo(tx, [lockingImages(byDefault, 'update'), readingLiveExports([], exclusive)]);
+  facts.live.push(...(live as LiveExport[]));
 };
 
 /** Whether it is read-only. */

@@ -53,7 +53,7 @@ it('one that is refused takes nothing from those beside it', async () => {
   expect(outcomes(replies).filter((outcome) => outcome === 'PENDING').length).toBe(3);
   const { rows } = await service.sql.query<{ events: number; intents: number }>(
     `SELECT count(*) FILTER (WHERE subject = 'target.requested')::int AS events,
-            count(*) FILTER (WHERE subject = 'audit-intent.targets.create')::int AS intents
+            count(*) FILTER (WHERE subject = 'audit-intent.targets.create' AND body ->> 'outcome' = 'allowed')::int AS intents
      FROM targets.outbox WHERE body #>> '{data,image_id}' = $1 OR body #>> '{after,image_id}' = $1`,
     [image],
   );

@@ -1,12 +1,15 @@
-import { In, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import { IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { InputOf, ListTargets, Page, TargetResponse } from '#contracts';
-import { listPage } from '#database';
+import { listPage, type Statement } from '#database';
 import { Target } from './target.entity';
 
 /** All SQL of targets. Every function takes the transaction, so that the call shows what is inside one. */
 
-/** A target whose machine and image it holds: what the two unique indexes of the table count. */
-const LIVE = `(status IN ('PENDING', 'ACTIVE') OR operation IS NOT NULL)`;
+/**
+ * A target whose machine and image it holds: what the two unique indexes of the table count. That it was not deleted follows from the rest, but
+ * Postgres does not know so when it looks for an index.
+ */
+export const LIVE = `(deleted_at IS NULL AND (status IN ('PENDING', 'ACTIVE') OR operation IS NOT NULL))`;
 
 export const findTarget = (tx: EntityManager, id: string): Promise<Target | null> => tx.findOneBy(Target, { id });
 
@@ -14,11 +17,16 @@ export const findTarget = (tx: EntityManager, id: string): Promise<Target | null
 export const lockTarget = (tx: EntityManager, id: string): Promise<Target | null> =>
   tx.findOne(Target, { where: { id }, lock: { mode: 'pessimistic_write' } });
 
-/** Those that are there, by id, in an order in which two that lock several do not wait for each other. */
-export const lockTargets = async (tx: EntityManager, ids: string[]): Promise<Map<string, Target>> => {
-  const rows = await tx.query<StoredTarget[]>('SELECT * FROM targets.targets WHERE id = ANY($1) ORDER BY id FOR UPDATE', [ids]);
-  return new Map(rows.map((row) => [row.id, targetOf(row)]));
-};
+/** In an order in which two that lock several do not wait for each other. */
+export const lockingTargets = (ids: string[]): Statement => ({
+  name: 'lock-targets',
+  text: 'SELECT * FROM targets.targets WHERE id = ANY($1) ORDER BY id FOR UPDATE',
+  values: [ids],
+});
+
+/** The rows of `lockingTargets`, by id. */
+export const targetsById = (rows: unknown[]): Map<string, Target> =>
+  new Map((rows as StoredTarget[]).map((row) => [row.id, targetOf(row)]));
 
 /** As the driver gives it: bigint as text. */
 type StoredTarget = Omit<Target, 'size_bytes'> & { size_bytes: string };
@@ -28,16 +36,16 @@ const targetOf = (row: StoredTarget): Target => Object.assign(new Target(), row,
 export type LiveExport = Pick<Target, 'id' | 'machine_id' | 'image_id' | 'status' | 'read_only'>;
 
 /** The live targets of machines, and of each image one that may be in the way of others. */
-export const liveExports = (tx: EntityManager, machines: string[], images: { id: string; exclusive: boolean }[]): Promise<LiveExport[]> =>
-  tx.query(
-    `SELECT id, machine_id, image_id, status, read_only FROM targets.targets WHERE machine_id = ANY($1) AND ${LIVE}
+export const readingLiveExports = (machines: string[], images: { id: string; exclusive: boolean }[]): Statement => ({
+  name: 'live-exports',
+  text: `SELECT id, machine_id, image_id, status, read_only FROM targets.targets WHERE machine_id = ANY($1) AND ${LIVE}
      UNION
      SELECT found.* FROM unnest($2::uuid[], $3::boolean[]) AS asked (image, exclusive), LATERAL (
        SELECT id, machine_id, image_id, status, read_only FROM targets.targets
        WHERE image_id = asked.image AND ${LIVE} AND (asked.exclusive OR NOT read_only) LIMIT 1
      ) AS found`,
-    [machines, images.map(({ id }) => id), images.map(({ exclusive }) => exclusive)],
-  );
+  values: [machines, images.map(({ id }) => id), images.map(({ exclusive }) => exclusive)],
+});
 
 export const findLiveTargetOfMachine = (tx: EntityManager, machineId: string): Promise<Target | null> =>
   tx.createQueryBuilder(Target, 'target').where('machine_id = :machineId', { machineId }).andWhere(LIVE).getOne();
@@ -108,11 +116,17 @@ const UPDATE = `
   FROM ${ROWS} WHERE target.id = row.id`;
 
 /** An operation without `next_attempt_at` is due at once, or after a claim of so many milliseconds. */
-export const insertTargets = (tx: EntityManager, targets: Target[], claimMs = 0): Promise<unknown> =>
-  tx.query(INSERT, [JSON.stringify(targets), claimMs / 1_000]);
+export const insertingTargets = (targets: Target[], claimMs: number): Statement => ({
+  name: 'insert-targets',
+  text: INSERT,
+  values: [JSON.stringify(targets), claimMs / 1_000],
+});
 
-export const updateTargets = (tx: EntityManager, targets: Target[], claimMs = 0): Promise<unknown> =>
-  tx.query(UPDATE, [JSON.stringify(targets), claimMs / 1_000]);
+export const updatingTargets = (targets: Target[], claimMs = 0): Statement => ({
+  name: 'update-targets',
+  text: UPDATE,
+  values: [JSON.stringify(targets), claimMs / 1_000],
+});
 
 type Filters = Omit<InputOf<typeof ListTargets>, 'limit' | 'cursor'>;
 
@@ -123,7 +137,7 @@ export const listTargets = (tx: EntityManager, input: InputOf<typeof ListTargets
 
 const whereOf = ({ include_deleted, ...equal }: Filters): FindOptionsWhere<Target> => {
   const where: FindOptionsWhere<Target> = Object.fromEntries(Object.entries(equal).filter(([, value]) => value !== undefined));
-  if (!include_deleted && !where.status) where.status = In(['PENDING', 'ACTIVE', 'ERROR']);
+  if (!include_deleted && where.status !== 'INACTIVE') where.deleted_at = IsNull();
   return where;
 };
 
@@ -188,7 +202,7 @@ export const wishedTargetsOf = (tx: EntityManager, nodeId: string, after: string
 
 /** What the records have of a node and a plan speaks of: its whole wish, and what failed there. In order of id. */
 export const plannedTargetsOf = (tx: EntityManager, nodeId: string, after: string | null, limit: number): Promise<Target[]> => {
-  const query = tx.createQueryBuilder(Target, 'target').where('node_id = :nodeId', { nodeId }).andWhere(`(${LIVE} OR status = 'ERROR')`);
+  const query = tx.createQueryBuilder(Target, 'target').where('node_id = :nodeId', { nodeId }).andWhere('deleted_at IS NULL');
   if (after) query.andWhere('id > :after', { after });
   return query.orderBy('id', 'ASC').limit(limit).getMany();
 };
