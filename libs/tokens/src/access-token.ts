@@ -1,4 +1,4 @@
-import { createPublicKey, type KeyObject } from 'node:crypto';
+import { createHash, createPublicKey, type KeyObject } from 'node:crypto';
 import { JwtService } from '@nestjs/jwt';
 import { Refused, Role } from '#contracts';
 import { z } from 'zod';
@@ -60,13 +60,13 @@ const keyOf = (pem: string): KeyObject => {
   return known;
 };
 
-/** Tokens whose signature was found to be right: a client sends the same one with each request. */
+/** Tokens whose signature was found to be right, by hash: a client sends the same one with each request. */
 const verified = new Map<string, VerifiedToken>();
 const MOST_REMEMBERED = 1_000;
 
-const remember = (about: string, token: VerifiedToken): VerifiedToken => {
-  if (verified.size >= MOST_REMEMBERED) verified.clear();
-  verified.set(about, token);
+const remember = (hash: string, token: VerifiedToken): VerifiedToken => {
+  verified.set(hash, token);
+  if (verified.size > MOST_REMEMBERED) verified.delete(verified.keys().next().value!);
   return token;
 };
 
@@ -77,8 +77,8 @@ const remember = (about: string, token: VerifiedToken): VerifiedToken => {
 export const verifyAccessToken = (authorization: string | undefined, publicKey: string): VerifiedToken => {
   const token = /^Bearer ([\w-]+\.[\w-]+\.[\w-]+)$/i.exec(authorization ?? '')?.[1];
   if (!token) throw new Refused(authorization ? 'TOKEN_INVALID' : 'UNAUTHENTICATED');
-  const about = `${token} ${publicKey}`;
-  const known = verified.get(about);
+  const hash = createHash('sha256').update(`${token} ${publicKey}`).digest('base64url');
+  const known = verified.get(hash);
   if (known && Date.now() < known.endsAt) return known;
   try {
     const { header, payload } = jwt.verify<{ header: unknown; payload: unknown }>(token, {
@@ -93,7 +93,7 @@ export const verifyAccessToken = (authorization: string | undefined, publicKey: 
     Header.parse(header);
     const { exp, iat, ...claims } = Signed.parse(payload);
     if (exp - iat > TOKEN_SECONDS || iat > Date.now() / 1_000 + CLOCK_TOLERANCE) throw new Error('not one of ours');
-    return remember(about, { ...claims, endsAt: (exp + CLOCK_TOLERANCE) * 1_000 });
+    return remember(hash, { ...claims, endsAt: (exp + CLOCK_TOLERANCE) * 1_000 });
   } catch (error) {
     throw new Refused(error instanceof Error && error.name === 'TokenExpiredError' ? 'TOKEN_EXPIRED' : 'TOKEN_INVALID');
   }

@@ -106,8 +106,9 @@ export class OperationRunner {
   private async whenDone(id: string, over: AbortSignal): Promise<Target | null> {
     while (!over.aborted) {
       await sleep(POLL_MS / 2, over);
-      const target = await inDatabase(this.parts.database, (tx) => findTarget(tx, id));
-      if (!target?.operation) return target;
+      // what was accepted is not refused any more: it is looked for again
+      const target = await this.parts.together.targets.do(id).catch(() => undefined);
+      if (target !== undefined && !target?.operation) return target;
     }
     return null;
   }

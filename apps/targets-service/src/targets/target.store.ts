@@ -1,4 +1,4 @@
-import { IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import { In, IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { InputOf, ListTargets, Page, TargetResponse } from '#contracts';
 import { listPage, type Statement } from '#database';
 import { Target } from './target.entity';
@@ -12,6 +12,12 @@ import { Target } from './target.entity';
 export const LIVE = `(deleted_at IS NULL AND (status IN ('PENDING', 'ACTIVE') OR operation IS NOT NULL))`;
 
 export const findTarget = (tx: EntityManager, id: string): Promise<Target | null> => tx.findOneBy(Target, { id });
+
+/** In their places. */
+export const findTargets = async (tx: EntityManager, ids: string[]): Promise<(Target | null)[]> => {
+  const found = new Map((await tx.findBy(Target, { id: In(ids) })).map((target) => [target.id, target]));
+  return ids.map((id) => found.get(id) ?? null);
+};
 
 /** Waits for whoever changes it. */
 export const lockTarget = (tx: EntityManager, id: string): Promise<Target | null> =>
