@@ -1,3 +1,4 @@
+import type { Writable } from 'node:stream';
 import { QueryFailedError, type EntityManager } from 'typeorm';
 import type { ErrorCode } from '#contracts';
 import { refuseUnwritten } from './refuse-unwritten';
@@ -14,6 +15,7 @@ export interface Statement {
 /** What of pg's client is used here: it sends in the order of the calls and does not wait (`pipeline`, options.ts). */
 interface Client {
   query: (statement: Omit<Statement, 'unwritten'>) => Promise<{ rows: unknown[] }>;
+  connection: { stream: Pick<Writable, 'cork' | 'uncork'> };
 }
 
 /**
@@ -23,14 +25,16 @@ interface Client {
  */
 export const inOneGo = async (tx: EntityManager, statements: Statement[]): Promise<unknown[][]> => {
   const client = (await tx.queryRunner!.connect()) as Client;
-  const answers = await Promise.allSettled(
-    statements.map(({ unwritten, ...statement }) => {
-      const answer = client.query(statement).catch((error: Error) => {
-        throw new QueryFailedError(statement.text, [], error);
-      });
-      return unwritten ? refuseUnwritten(answer, unwritten) : answer;
-    }),
-  );
+  const { stream } = client.connection;
+  stream.cork(); // in one packet, so that the server wakes once
+  const sent = statements.map(({ unwritten, ...statement }) => {
+    const answer = client.query(statement).catch((error: Error) => {
+      throw new QueryFailedError(statement.text, [], error);
+    });
+    return unwritten ? refuseUnwritten(answer, unwritten) : answer;
+  });
+  stream.uncork();
+  const answers = await Promise.allSettled(sent);
   return answers.map((answer) => {
     if (answer.status === 'rejected') throw answer.reason;
     return answer.value.rows;
