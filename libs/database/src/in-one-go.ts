@@ -4,7 +4,10 @@ import type { ErrorCode } from '#contracts';
 import { refuseUnwritten } from './refuse-unwritten';
 
 export interface Statement {
-  /** Under which a connection keeps it prepared: always the same text. */
+  /**
+   * Under which a connection keeps it prepared: always the same text, and columns by their names. The answer to `*` changes when a newer version
+   * adds one, and Postgres then refuses what it has prepared.
+   */
   name: string;
   text: string;
   values: unknown[];

@@ -15,7 +15,8 @@ export const lockImage = (tx: EntityManager, id: string, mode: 'share' | 'update
 /** Exactly those that are exported for writing are locked against everybody. */
 export const lockingImages = (ids: string[], mode: 'share' | 'update'): Statement => ({
   name: `lock-images-to-${mode}`,
-  text: `SELECT * FROM targets.images WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR ${mode === 'share' ? 'SHARE' : 'UPDATE'}`,
+  text: `SELECT id, name, file, size_bytes, read_only, node_id, created_at, updated_at, deleted_at FROM targets.images
+    WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR ${mode === 'share' ? 'SHARE' : 'UPDATE'}`,
   values: [ids],
 });
 

@@ -11,7 +11,8 @@ export const lockMachine = (tx: EntityManager, id: string): Promise<Machine | nu
 
 export const lockingMachines = (ids: string[]): Statement => ({
   name: 'lock-machines',
-  text: 'SELECT * FROM targets.machines WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR UPDATE',
+  text: `SELECT id, name, mac_address, initiator_iqn, created_at, updated_at, deleted_at FROM targets.machines
+    WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR UPDATE`,
   values: [ids],
 });
 

@@ -60,6 +60,22 @@ it('one that is refused takes nothing from those beside it', async () => {
   expect(rows).toEqual([{ events: 3, intents: 3 }]);
 });
 
+it('goes on while a newer version adds columns to the tables', async () => {
+  const image = await service.image(node);
+  const createAndDelete = async (): Promise<string[]> => {
+    const [machine] = await machines(1);
+    const made = await create(machine!.id, image, { read_only: true });
+    return outcomes([made, await service.ask('targets.delete', { id: made.id })]);
+  };
+  const before = await createAndDelete();
+  for (const table of ['targets', 'machines', 'images', 'storage_nodes', 'users'])
+    await service.sql.query(`ALTER TABLE targets.${table} ADD COLUMN of_a_newer_version text`);
+
+  const after = await createAndDelete();
+
+  expect(after).toEqual(before);
+});
+
 it('deletes of one target: it is deleted once, and everybody gets it', async () => {
   const [machine] = await machines(1);
   const { id } = await create(machine!.id, await service.image(node), { read_only: true });

@@ -23,10 +23,48 @@ export const findTargets = async (tx: EntityManager, ids: string[]): Promise<(Ta
 export const lockTarget = (tx: EntityManager, id: string): Promise<Target | null> =>
   tx.findOne(Target, { where: { id }, lock: { mode: 'pessimistic_write' } });
 
+/** What a target keeps for life, and what changes. */
+const KEPT = [
+  'id',
+  'iqn',
+  'machine_id',
+  'image_id',
+  'session_id',
+  'node_id',
+  'initiator_iqn',
+  'portal_address',
+  'portal_port',
+  'lun',
+  'read_only',
+  'disk_id',
+  'image_file',
+  'size_bytes',
+  'created_by',
+  'created_at',
+] as const satisfies (keyof Target)[];
+const CHANGING = [
+  'status',
+  'operation',
+  'generation',
+  'version',
+  'chap',
+  'chap_version',
+  'updated_at',
+  'deleted_at',
+  'last_error',
+  'drift',
+  'confirmed',
+  'disconnected',
+  'if_idle',
+  'operation_by',
+  'operation_request_id',
+  'attempts',
+] as const satisfies (keyof Target)[];
+
 /** In an order in which two that lock several do not wait for each other. */
 export const lockingTargets = (ids: string[]): Statement => ({
   name: 'lock-targets',
-  text: 'SELECT * FROM targets.targets WHERE id = ANY($1) ORDER BY id FOR UPDATE',
+  text: `SELECT ${[...KEPT, ...CHANGING].join(', ')}, next_attempt_at FROM targets.targets WHERE id = ANY($1) ORDER BY id FOR UPDATE`,
   values: [ids],
 });
 
@@ -69,44 +107,6 @@ export const findExportInTheWay = (tx: EntityManager, imageId: string, readOnly:
 
 export const hasLiveTarget = (tx: EntityManager, column: 'machine_id' | 'image_id' | 'session_id', id: string): Promise<boolean> =>
   tx.createQueryBuilder(Target, 'target').where(`${column} = :id`, { id }).andWhere(LIVE).limit(1).getExists();
-
-/** What a target keeps for life, and what changes. */
-const KEPT = [
-  'id',
-  'iqn',
-  'machine_id',
-  'image_id',
-  'session_id',
-  'node_id',
-  'initiator_iqn',
-  'portal_address',
-  'portal_port',
-  'lun',
-  'read_only',
-  'disk_id',
-  'image_file',
-  'size_bytes',
-  'created_by',
-  'created_at',
-] as const satisfies (keyof Target)[];
-const CHANGING = [
-  'status',
-  'operation',
-  'generation',
-  'version',
-  'chap',
-  'chap_version',
-  'updated_at',
-  'deleted_at',
-  'last_error',
-  'drift',
-  'confirmed',
-  'disconnected',
-  'if_idle',
-  'operation_by',
-  'operation_request_id',
-  'attempts',
-] as const satisfies (keyof Target)[];
 
 /** $1: the rows as JSON, columns by their names. $2: seconds from now at which an operation is due that has no time yet. */
 const ROWS = 'jsonb_populate_recordset(NULL::targets.targets, $1::jsonb) AS row';
