@@ -40,6 +40,9 @@ export const Settings = z.object({
   LOGIN_RATE_PER_MINUTE: setting
     .wholeNumber(20, 1, 100_000)
     .describe('Login attempts a client address (IPv6: a /64) may make in a minute.'),
+  MAX_REQUESTS: setting
+    .wholeNumber(1_000, 1, 100_000)
+    .describe('Requests that wait for an answer at once; more are refused with RATE_LIMITED.'),
   MAX_EVENT_STREAMS: setting.wholeNumber(200, 1, 100_000).describe('Event streams open at once; more are refused with RATE_LIMITED.'),
 });
 

@@ -19,6 +19,8 @@ import { API_PREFIX } from './reply-headers';
 const REQUEST_LIMIT_MS = 30_000;
 /** What no service has answered after so long is answered 503, so that leaving takes less than 2 s. */
 const LEAVE_MS = 1_200;
+/** Connections for each request and stream that may be at work: most of them stand idle. More are closed as they come. */
+const IDLE_SHARE = 4;
 /** A client that does not take its answer is cut off. */
 const CUT_OFF_MS = 1_500;
 
@@ -37,6 +39,7 @@ export const createGateway = async (settings: Settings, key: AccessKey, log: Log
   // Any content type is read as bytes: the route then refuses another one than JSON, and the services' own reader parses it.
   app.useBodyParser('raw', { type: () => true, limit: MAX_BODY_BYTES, inflate: false });
   app.useGlobalFilters(new ErrorFilter(log));
+  app.getHttpServer().maxConnections = IDLE_SHARE * (settings.MAX_REQUESTS + settings.MAX_EVENT_STREAMS);
   app.getHttpServer().on('clientError', answerUnreadable(log));
   SwaggerModule.setup('docs', app, () => openApi() as unknown as OpenAPIObject, {
     raw: ['json'],

@@ -220,6 +220,33 @@ describe('a request that a service answers', () => {
     expect(response.body).toEqual(reply);
   });
 
+  it('is refused while as many wait for an answer as may be, and is not once they have theirs', async () => {
+    const small = await startGateway(nats.url, { MAX_REQUESTS: '2', REQUEST_TIMEOUT_MS: '2000' });
+    const base = await small.getUrl();
+    await untilConnected(base);
+    const held: (() => void)[] = [];
+    const service = bus.nats.subscribe('machines.list', {
+      callback: (_error, message) => void held.push(() => message.respond(JSON.stringify({ items: [], next_cursor: null, total: 0 }))),
+    });
+    await bus.nats.flush();
+    const ask = () => request(base).get('/api/v1/machines');
+
+    const waiting = [ask(), ask()].map((one) => one.then(({ status }) => status));
+    while (held.length < 2) await sleep(10);
+    const third = await ask();
+    held.forEach((answer) => answer());
+    const statuses = await Promise.all(waiting);
+    const later = ask().then(({ status }) => status);
+    while (held.length < 3) await sleep(10);
+    held[2]!();
+
+    expectProblem(third, 'RATE_LIMITED', 429);
+    expect(third.headers['retry-after']).toBe('1');
+    expect([...statuses, await later]).toEqual([200, 200, 200]);
+    service.unsubscribe();
+    await leave(small);
+  });
+
   it('is refused as the service refuses it', async () => {
     await answerOnce('targets.create', new Refused('NODE_BUSY', { retryAfter: 7, resourceId: 'node-1' }).toProblem('r-8'), 503);
 

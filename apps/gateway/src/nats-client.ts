@@ -17,6 +17,7 @@ const REPLY_MARGIN_MS = 1_000;
 export class NatsClient {
   private connected?: Bus;
   private closing?: Promise<void>;
+  private underWay = 0;
 
   constructor(
     private readonly settings: Settings,
@@ -37,10 +38,12 @@ export class NatsClient {
     return this.connected;
   }
 
-  /** Answers one HTTP request with what the service behind the contract's subject says. */
+  /** Answers one HTTP request with what the service behind the contract's subject says. @throws Refused RATE_LIMITED when too many wait */
   async ask(contract: RequestContract, { request, response }: HttpExchange): Promise<unknown> {
     const input = requestInput(contract, { params: request.params, query: request.query, body: requestBody(request) });
-    const reply = await this.forward(contract, input, request, response);
+    if (this.underWay >= this.settings.MAX_REQUESTS) throw new Refused('RATE_LIMITED', { retryAfter: 1 });
+    this.underWay++;
+    const reply = await this.forward(contract, input, request, response).finally(() => this.underWay--);
     crashPoint('gateway.reply-received');
     response.once('finish', () => crashPoint('gateway.replied'));
     const location = locationOf(contract, reply);

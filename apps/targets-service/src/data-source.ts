@@ -5,6 +5,7 @@ import { KeyAttempts1764000003000 } from '../migrations/1764000003000-key-attemp
 import { ChapSecrets1764000004000 } from '../migrations/1764000004000-chap-secrets';
 import { ApiTokens1764000005000 } from '../migrations/1764000005000-api-tokens';
 import { HeldNodes1764000006000 } from '../migrations/1764000006000-held-nodes';
+import { WhatIsThere1764000007000 } from '../migrations/1764000007000-what-is-there';
 import { ApiToken } from './access/api-token.entity';
 import { Image } from './inventory/image.entity';
 import { Machine } from './inventory/machine.entity';
@@ -23,6 +24,7 @@ export const MIGRATIONS = [
   ChapSecrets1764000004000,
   ApiTokens1764000005000,
   HeldNodes1764000006000,
+  WhatIsThere1764000007000,
 ];
 
 export const ENTITIES = [Target, Machine, Image, User, ApiToken, BootSession, StorageNode];

@@ -38,7 +38,7 @@ export const measureBacklog = async (database: DataSource, log: Logger, leaving:
   }
 };
 
-const BACKLOG = `
+export const BACKLOG = `
   SELECT outbox.*, operations.* FROM
     (SELECT count(*)::int AS waiting, ${AGE('created_at')} AS oldest
      FROM (SELECT created_at FROM targets.outbox WHERE published_at IS NULL ORDER BY position LIMIT ${MOST_COUNTED}) AS unpublished) AS outbox,

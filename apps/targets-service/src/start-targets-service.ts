@@ -16,6 +16,7 @@ import { Door } from './access/door';
 import { makeFirstAdmin } from './access/first-admin';
 import type { Settings } from './config';
 import { ENTITIES, MIGRATIONS, SCHEMA } from './data-source';
+import { DoTogether } from './do-together';
 import { measureBacklog } from './measure-backlog';
 import { OutboxRelay } from './outbox/outbox-relay';
 import { Parts } from './parts';
@@ -53,6 +54,7 @@ export const startTargetsService = async (settings: Settings): Promise<Service> 
   const relay = new OutboxRelay(settings.DATABASE_URL, bus, log);
   const parts = new Parts(settings, database, bus, relay, chap, log);
   parts.operations = new OperationRunner(parts);
+  parts.together = new DoTogether(parts);
   const door = new Door(parts, publicKey, privateKey);
   const strategy = new NatsServerStrategy({ name: NAME, version: '0.1.0', description: 'Targets and inventory of Spindle', bus, log });
   const app = await NestFactory.createMicroservice(TargetsServiceModule.with(parts, door, new SigningKey(privateKey)), {

@@ -4,5 +4,7 @@ export { listPage } from './list-page';
 export { migrate, migrationsPending, undoLastMigration, type Migrations } from './migrate';
 export { databaseOptions, type DatabaseSettings } from './options';
 export { inDatabase, inTransaction, type Isolation } from './transaction';
+export { inOneGo, type Statement } from './in-one-go';
+export { Together } from './together';
 export { refuseTaken } from './refuse-taken';
 export { refuseUnwritten } from './refuse-unwritten';

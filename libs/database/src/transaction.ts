@@ -38,7 +38,8 @@ export const inDatabase = <T>(dataSource: DataSource, work: Work<T>): Promise<T>
 const refusal = (error: unknown): unknown => (databaseAway(error) ? new Refused('DATABASE_UNAVAILABLE', {}, { cause: error }) : error);
 
 const committed = async <T>(runner: QueryRunner, work: Work<T>, isolation: Isolation): Promise<T> => {
-  await runner.startTransaction(isolation);
+  // said only when it is not the connection's own (options.ts): it is a round trip
+  await (isolation === 'READ COMMITTED' ? runner.startTransaction() : runner.startTransaction(isolation));
   const result = await work(runner.manager);
   await runner.commitTransaction();
   return result;

@@ -50,6 +50,8 @@ export const connectBus = async (name: string, settings: NatsSettings, log: Logg
     pingInterval: 5_000,
     maxPingOut: 2,
     timeout: 2_000,
+    // a second stack trace for each request, made before anything has failed
+    noAsyncTraces: true,
   });
   let connected = true;
   let connections = 1;

@@ -23,6 +23,7 @@ import {
 } from './index';
 
 const log = createLog('test', 'silent');
+const MOST_AT_ONCE = 50;
 const login = { user: 'spindle', password: 'not-a-secret' };
 const dataDir = mkdtempSync(join(tmpdir(), 'messaging-'));
 
@@ -81,6 +82,7 @@ const startServer = async () => {
     bus,
     log,
     parameters: { name: 'by-parameter' },
+    maxInFlight: MOST_AT_ONCE,
   });
   const app = await NestFactory.createMicroservice({ module: class {}, controllers: [Handlers] }, { strategy, logger: false });
   app.useGlobalFilters(new PassThroughFilter());
@@ -225,6 +227,15 @@ describe('requests', () => {
     expect(new Set(info.endpoints.map(({ queue_group }) => queue_group))).toEqual(new Set(['test']));
     expect((await client.request('$SRV.PING.test', '')).json()).toMatchObject({ name: 'test' });
     expect((await client.request('$SRV.STATS.test', '')).json()).toMatchObject({ name: 'test' });
+  });
+
+  it('more than may be at work at once are refused at once, with when to come again', async () => {
+    const asked = Array.from({ length: MOST_AT_ONCE + 5 }, () => client.request('echo.slow', '{}', { timeout: 5_000 }));
+    const answers = (await Promise.all(asked)).map((answer) => answer.json<{ code?: string; retry_after?: number }>());
+    const after = await client.request('echo.slow', '{}', { timeout: 5_000 });
+
+    expect(answers.filter(({ code }) => code === 'RATE_LIMITED').map((answer) => answer.retry_after)).toEqual([1, 1, 1, 1, 1]);
+    expect(after.json()).toEqual({ slow: true });
   });
 
   it('silence and nobody there have a code', async () => {

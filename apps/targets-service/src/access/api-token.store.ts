@@ -1,11 +1,44 @@
-import { In, IsNull, type EntityManager } from 'typeorm';
+import { In, IsNull, type EntityManager, type EntityTarget, type FindOptionsWhere } from 'typeorm';
 import { lowerRole, type InputOf, type ListTokens, type Page, type TokenResponse } from '#contracts';
 import { listPage } from '#database';
 import { User } from '../inventory/user.entity';
 import { ApiToken } from './api-token.entity';
 
-/** Also one that was revoked or has expired. */
-export const findToken = (tx: EntityManager, id: string): Promise<ApiToken | null> => tx.findOneBy(ApiToken, { id });
+/** What a request names itself by: an API token, and the user when an access token told it. */
+export interface AskerNames {
+  tokenId?: string;
+  userId?: string;
+}
+
+/** Also what was revoked, has expired or was deleted. */
+export interface Asker {
+  token: ApiToken | null;
+  user: User | null;
+}
+
+export const findAskers = async (tx: EntityManager, names: AskerNames[]): Promise<Asker[]> => {
+  const tokens = await byId(
+    tx,
+    ApiToken,
+    names.flatMap(({ tokenId }) => tokenId ?? []),
+  );
+  const found = names.map(({ tokenId, userId }) => {
+    const token = (tokenId === undefined ? undefined : tokens.get(tokenId)) ?? null;
+    return { token, userId: userId ?? token?.user_id };
+  });
+  const users = await byId(
+    tx,
+    User,
+    found.flatMap(({ userId }) => userId ?? []),
+  );
+  return found.map(({ token, userId }) => ({ token, user: (userId === undefined ? undefined : users.get(userId)) ?? null }));
+};
+
+const byId = async <T extends { id: string }>(tx: EntityManager, entity: EntityTarget<T>, ids: string[]): Promise<Map<string, T>> => {
+  if (ids.length === 0) return new Map();
+  const rows = await tx.findBy(entity, { id: In([...new Set(ids)]) } as FindOptionsWhere<T>);
+  return new Map(rows.map((row) => [row.id, row]));
+};
 
 /** Also one who was deleted. */
 export const findHolder = (tx: EntityManager, id: string): Promise<User | null> => tx.findOneBy(User, { id });

@@ -5,7 +5,7 @@ import { verifyAccessToken, type VerifiedToken } from '#tokens';
 import type { User } from '../inventory/user.entity';
 import type { Parts } from '../parts';
 import type { ApiToken } from './api-token.entity';
-import { findHolder, findToken, noteUse, useIsNoted } from './api-token.store';
+import { noteUse, useIsNoted } from './api-token.store';
 
 /** Who asks, as the database knows them now. */
 export interface Identity {
@@ -35,29 +35,24 @@ export const authenticate = (parts: Parts, publicKey: string, authorization: str
   return token ? byApiToken(parts, token) : byAccessToken(parts, verifyAccessToken(authorization, publicKey));
 };
 
-const byApiToken = (parts: Parts, { id, secret }: PresentedToken): Promise<Authenticated> =>
-  inDatabase(parts.database, async (tx) => {
-    const token = await findToken(tx, id);
-    if (!token || !isSecretOf(secret, token.hash)) throw new Refused('TOKEN_INVALID');
-    const user = await findHolder(tx, token.user_id);
-    if (!user) throw new Refused('TOKEN_INVALID');
-    const found = { who: identityOf(user, token.role, token), ended: endOf(user, token) };
-    // A use that could not be noted must not keep anybody out.
-    if (!found.ended && !useIsNoted(token, Date.now())) await noteUse(tx, id).catch((err: unknown) => parts.log.warn({ err }, 'not noted'));
-    return found;
-  });
+const byApiToken = async (parts: Parts, { id, secret }: PresentedToken): Promise<Authenticated> => {
+  const { token, user } = await parts.together.askers.do({ tokenId: id });
+  if (!token || !isSecretOf(secret, token.hash) || !user) throw new Refused('TOKEN_INVALID');
+  const found = { who: identityOf(user, token.role, token), ended: endOf(user, token) };
+  // A use that could not be noted must not keep anybody out.
+  if (!found.ended && !useIsNoted(token, Date.now()))
+    await inDatabase(parts.database, (tx) => noteUse(tx, id)).catch((err: unknown) => parts.log.warn({ err }, 'not noted'));
+  return found;
+};
 
-const byAccessToken = (parts: Parts, claims: VerifiedToken): Promise<Authenticated> =>
-  inDatabase(parts.database, async (tx) => {
-    const user = await findHolder(tx, claims.sub);
-    if (!user) throw new Refused('TOKEN_INVALID');
-    const token = claims.tid === undefined ? undefined : await findToken(tx, claims.tid);
-    if (token === null) throw new Refused('TOKEN_INVALID');
-    const loginEnded = !token && (claims.epoch ?? 0) !== user.token_epoch;
-    return { who: identityOf(user, claims.role, token), ended: loginEnded ? 'TOKEN_REVOKED' : endOf(user, token) };
-  });
+const byAccessToken = async (parts: Parts, { sub, tid, epoch = 0, role }: VerifiedToken): Promise<Authenticated> => {
+  const { token, user } = await parts.together.askers.do({ userId: sub, tokenId: tid });
+  if (!user || (tid !== undefined && !token)) throw new Refused('TOKEN_INVALID');
+  const loginEnded = !token && epoch !== user.token_epoch;
+  return { who: identityOf(user, role, token), ended: loginEnded ? 'TOKEN_REVOKED' : endOf(user, token) };
+};
 
-const identityOf = (user: User, role: Role, token: ApiToken | undefined): Identity => ({
+const identityOf = (user: User, role: Role, token: ApiToken | null): Identity => ({
   userId: user.id,
   username: user.username,
   role: lowerRole(token ? lowerRole(role, token.role) : role, user.role),
@@ -65,7 +60,7 @@ const identityOf = (user: User, role: Role, token: ApiToken | undefined): Identi
   ...(token ? { tokenId: token.id, tokenEndsAt: token.expires_at ?? undefined } : {}),
 });
 
-const endOf = (user: User, token: ApiToken | undefined): Authenticated['ended'] => {
+const endOf = (user: User, token: ApiToken | null): Authenticated['ended'] => {
   if (user.deleted_at || token?.revoked_at) return 'TOKEN_REVOKED';
   return token?.expires_at && token.expires_at.getTime() <= Date.now() ? 'TOKEN_EXPIRED' : undefined;
 };

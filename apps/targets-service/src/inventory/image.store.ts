@@ -1,6 +1,6 @@
 import { IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { ImageResponse, InputOf, ListImages, Page } from '#contracts';
-import { listPage } from '#database';
+import { listPage, type Statement } from '#database';
 import { Image } from './image.entity';
 
 export const findImage = (tx: EntityManager, id: string): Promise<Image | null> => tx.findOneBy(Image, { id, deleted_at: IsNull() });
@@ -11,6 +11,19 @@ export const lockImage = (tx: EntityManager, id: string, mode: 'share' | 'update
     where: { id, deleted_at: IsNull() },
     lock: { mode: mode === 'share' ? 'pessimistic_read' : 'pessimistic_write' },
   });
+
+/** Exactly those that are exported for writing are locked against everybody. */
+export const lockingImages = (ids: string[], mode: 'share' | 'update'): Statement => ({
+  name: `lock-images-to-${mode}`,
+  text: `SELECT id, name, file, size_bytes, read_only, node_id, created_at, updated_at, deleted_at FROM targets.images
+    WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR ${mode === 'share' ? 'SHARE' : 'UPDATE'}`,
+  values: [ids],
+});
+
+/** As the driver gives it: bigint as text. */
+type StoredImage = Omit<Image, 'size_bytes'> & { size_bytes: string };
+/** A row of `lockingImages`. */
+export const imageOf = (row: unknown): Image => Object.assign(new Image(), row, { size_bytes: Number((row as StoredImage).size_bytes) });
 
 export const insertImage = (tx: EntityManager, image: Image): Promise<unknown> => tx.insert(Image, image);
 

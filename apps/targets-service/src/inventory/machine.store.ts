@@ -1,6 +1,6 @@
 import { IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { InputOf, ListMachines, MachineResponse, Page } from '#contracts';
-import { listPage } from '#database';
+import { listPage, type Statement } from '#database';
 import { Machine } from './machine.entity';
 
 export const findMachine = (tx: EntityManager, id: string): Promise<Machine | null> => tx.findOneBy(Machine, { id, deleted_at: IsNull() });
@@ -8,6 +8,13 @@ export const findMachine = (tx: EntityManager, id: string): Promise<Machine | nu
 /** Held until the transaction ends: whoever makes a target for the machine, or deletes it, goes one after the other. */
 export const lockMachine = (tx: EntityManager, id: string): Promise<Machine | null> =>
   tx.findOne(Machine, { where: { id, deleted_at: IsNull() }, lock: { mode: 'pessimistic_write' } });
+
+export const lockingMachines = (ids: string[]): Statement => ({
+  name: 'lock-machines',
+  text: `SELECT id, name, mac_address, initiator_iqn, created_at, updated_at, deleted_at FROM targets.machines
+    WHERE id = ANY($1) AND deleted_at IS NULL ORDER BY id FOR UPDATE`,
+  values: [ids],
+});
 
 export const lockMachineOfInitiator = (tx: EntityManager, initiatorIqn: string): Promise<Machine | null> =>
   tx.findOne(Machine, { where: { initiator_iqn: initiatorIqn, deleted_at: IsNull() }, lock: { mode: 'pessimistic_write' } });

@@ -1,6 +1,6 @@
 import { IsNull, Not, type EntityManager } from 'typeorm';
 import { NODE_ID_PATTERN, Refused, type InputOf, type ListNodes, type NodeResponse, type Page } from '#contracts';
-import { listPage } from '#database';
+import { listPage, type Statement } from '#database';
 import { StorageNode } from './node.entity';
 
 export const findNode = (tx: EntityManager, id: string): Promise<StorageNode | null> => tx.findOneBy(StorageNode, { id });
@@ -30,24 +30,39 @@ export const refuseIfHeld = async (tx: EntityManager, id: string): Promise<void>
 export const setHold = (tx: EntityManager, id: string, heldAt: Date | null): Promise<unknown> =>
   tx.update(StorageNode, { id }, { held_at: heldAt });
 
-/**
- * Nodes that have an image, best first for one more target: neither cordoned nor held, online, with the fewest targets.
- * A writable image is where it was registered and nowhere else: copies of it would drift apart.
- */
-export const nodesWithImage = async (tx: EntityManager, imageId: string, readOnly: boolean): Promise<StorageNode[]> =>
-  tx
-    .createQueryBuilder(StorageNode, 'node')
-    .where(
-      readOnly
-        ? 'node.id IN (SELECT node_id FROM targets.image_copies WHERE image_id = :imageId)'
-        : 'node.id = (SELECT node_id FROM targets.images WHERE id = :imageId)',
-      { imageId },
-    )
-    .orderBy('node.cordoned OR node.held_at IS NOT NULL')
-    .addOrderBy("CASE node.status WHEN 'online' THEN 0 WHEN 'wedged' THEN 1 ELSE 2 END")
-    .addOrderBy("(SELECT count(*) FROM targets.targets t WHERE t.node_id = node.id AND t.status IN ('PENDING', 'ACTIVE'))")
-    .addOrderBy('node.id')
-    .getMany();
+/** A node that has an image, and what it takes to choose it. */
+export interface Place extends Pick<StorageNode, 'id' | 'status' | 'cordoned' | 'held_at' | 'portal_address' | 'portal_port'> {
+  image_id: string;
+  /** Where the image was registered. A writable one is there and nowhere else: copies of it would drift apart. */
+  is_home: boolean;
+  sealing_key: string | null;
+}
+
+export const readingPlaces = (imageIds: string[]): Statement => ({
+  name: 'places',
+  text: `SELECT copy.image_id, image.node_id = node.id AS is_home, node.id, status, cordoned, held_at, portal_address, portal_port,
+       report ->> 'sealing_key' AS sealing_key
+     FROM (SELECT image_id, node_id FROM targets.image_copies WHERE image_id = ANY($1)
+           UNION SELECT id, node_id FROM targets.images WHERE id = ANY($1)) AS copy
+     JOIN targets.images AS image ON image.id = copy.image_id JOIN targets.storage_nodes AS node ON node.id = copy.node_id
+     ORDER BY node.id`,
+  values: [imageIds],
+});
+
+/** How many targets each node has, or is to have. */
+export const countTargets = async (tx: EntityManager): Promise<Map<string, number>> => {
+  const rows = await tx.query<{ node_id: string; targets: number }[]>(
+    `SELECT node_id, count(*) FILTER (WHERE status <> 'ERROR')::int AS targets FROM targets.targets WHERE deleted_at IS NULL GROUP BY 1`,
+  );
+  return new Map(rows.map(({ node_id, targets }) => [node_id, targets]));
+};
+
+/** The nodes to which nothing may be sent. */
+export const readingHeldNodes: Statement = {
+  name: 'held-nodes',
+  text: 'SELECT id FROM targets.storage_nodes WHERE held_at IS NOT NULL',
+  values: [],
+};
 
 export const setCordon = (tx: EntityManager, id: string, cordoned: boolean): Promise<unknown> =>
   tx.update(StorageNode, { id }, { cordoned });

@@ -1,10 +1,13 @@
-import { IsNull, Not, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import { In, IsNull, Not, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { InputOf, ListSessions, Page, SessionResponse } from '#contracts';
 import { listPage } from '#database';
 import { BootSession } from './session.entity';
 
 export const findSession = (tx: EntityManager, id: string): Promise<BootSession | null> =>
   tx.findOneBy(BootSession, { id, deleted_at: IsNull() });
+
+export const findSessions = (tx: EntityManager, ids: string[]): Promise<BootSession[]> =>
+  ids.length === 0 ? Promise.resolve([]) : tx.findBy(BootSession, { id: In(ids), deleted_at: IsNull() });
 
 export const lockSession = (tx: EntityManager, id: string): Promise<BootSession | null> =>
   tx.findOne(BootSession, { where: { id, deleted_at: IsNull() }, lock: { mode: 'pessimistic_write' } });

@@ -7,6 +7,8 @@ const BATCH = 200;
 /** Session lock of the one relay that publishes; another waits for it as a standby. */
 const LOCK = 7_410_001;
 const IDLE_POLL_MS = 1_000;
+/** While there is much to do, what comes in so short a time goes together. */
+const GATHER_MS = 20;
 const STREAM_LOOK_MS = 2_000;
 /** Which subjects a stream holds, as a pattern of Postgres. */
 const STREAM_SUBJECTS = [
@@ -15,6 +17,11 @@ const STREAM_SUBJECTS = [
 ] as const;
 /** Published rows stay this long, so that a lost stream can be filled again. */
 const KEEP = '30 days';
+
+export const UNPUBLISHED = `
+  SELECT position, message_id, subject, request_id, body FROM targets.outbox
+  WHERE published_at IS NULL AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY position LIMIT ${BATCH}`;
+export const PRUNE = `DELETE FROM targets.outbox WHERE published_at < now() - interval '${KEEP}'`;
 
 const published = counter('spindle_outbox_published_total', 'Messages that JetStream has stored');
 
@@ -49,7 +56,7 @@ export class OutboxRelay {
 
   /** A message was committed here: do not wait for the next look. */
   nudge(): void {
-    this.wake.abort();
+    if (!this.wake.signal.aborted) this.wake.abort();
   }
 
   private async run(): Promise<void> {
@@ -90,10 +97,10 @@ export class OutboxRelay {
       const count = await this.publishBatch(client);
       if (count === BATCH) continue;
       if (Date.now() >= pruneAt) {
-        await client.query(`DELETE FROM targets.outbox WHERE published_at < now() - interval '${KEEP}'`);
+        await client.query(PRUNE);
         pruneAt = Date.now() + 3_600_000;
       }
-      await sleep(count > 0 ? 20 : IDLE_POLL_MS, this.wake.signal);
+      await (count > 0 ? sleep(GATHER_MS, this.leaving.signal) : sleep(IDLE_POLL_MS, this.wake.signal));
     }
   }
 
@@ -124,10 +131,7 @@ export class OutboxRelay {
   }
 
   private async publishBatch(client: Client): Promise<number> {
-    const { rows } = await client.query<Row>(
-      `SELECT position, message_id, subject, request_id, body FROM targets.outbox
-       WHERE published_at IS NULL AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY position LIMIT ${BATCH}`,
-    );
+    const { rows } = await client.query<Row>(UNPUBLISHED);
     if (rows.length === 0) return 0;
     if (!this.bus.connected()) throw new Error('NATS is away');
     crashPoint('relay.rows-read');
@@ -150,18 +154,23 @@ export class OutboxRelay {
     return stored.flat();
   }
 
-  /** One at a time: with several on their way, one that is refused would come after its successors. */
+  /** All on their way at once, each as the successor of the one before: when one is refused, so are those behind it. */
   private async publishTo(stream: string, messages: OutboxMessage[]): Promise<string[]> {
     const stored: string[] = [];
-    for (const { positions, ...message } of messages) {
-      try {
-        const last = this.lastSequence.get(stream) ?? 0;
-        const sequence = await publishNext(this.bus.nats, message, last);
-        this.lastSequence.set(stream, Math.max(last, sequence));
-      } catch (err) {
-        this.log.warn({ err, subject: message.subject }, 'JetStream did not store a message');
+    const lastKnown = this.lastSequence.get(stream) ?? 0;
+    const answers = await Promise.allSettled(
+      messages.map(({ positions: _, ...message }, place) => {
+        const last = lastKnown + place;
+        return publishNext(this.bus.nats, message, last);
+      }),
+    );
+    for (const [place, answer] of answers.entries()) {
+      const { subject, positions } = messages[place]!;
+      if (answer.status === 'rejected') {
+        this.log.warn({ err: answer.reason as unknown, subject }, 'JetStream did not store a message');
         break;
       }
+      this.lastSequence.set(stream, Math.max(this.lastSequence.get(stream) ?? 0, answer.value));
       crashPoint('relay.stored');
       stored.push(...positions);
     }

@@ -1,9 +1,10 @@
 import type { EntityManager } from 'typeorm';
 import type { EventName, NodeReport } from '#contracts';
+import { inOneGo } from '#database';
 import { newId } from '#runtime';
 import { SYSTEM } from '../access/caller';
 import { appendEvent } from '../outbox/outbox';
-import { lockTarget, updateTarget } from '../targets/target.store';
+import { lockTarget, updatingTargets } from '../targets/target.store';
 
 type Login = NodeReport['sessions'][number];
 
@@ -33,7 +34,7 @@ const announce = async (
   const target = await lockTarget(tx, target_id);
   if (!target) return;
   target.version++;
-  await updateTarget(tx, target);
+  await inOneGo(tx, [updatingTargets([target])]);
   const data = { target_id, machine_id: target.machine_id, node_id: nodeId, initiator_iqn, address };
   await appendEvent(tx, name, target_id, target.version, data, { ...SYSTEM, requestId: newId() });
 };

@@ -1,19 +1,24 @@
+import type { EntityManager } from 'typeorm';
 import { ApplyReply, ERROR_CODES, Refused, errorFacts, type ErrorCode, type LastError, type TargetWish } from '#contracts';
-import { inDatabase, inTransaction } from '#database';
+import { inDatabase, inOneGo, inTransaction } from '#database';
 import { counter, crashPoint } from '#runtime';
 import { findNode } from '../inventory/node.store';
 import type { Parts } from '../parts';
-import { changeTarget } from '../targets/change-target';
+import { moveTarget, writeMoves, type Move } from '../targets/change-target';
 import type { Target } from '../targets/target.entity';
 import type { Trigger } from '../targets/target-lifecycle';
-import { lockTarget, postponeOperation } from '../targets/target.store';
+import { lockingTargets, postponeOperation, targetsById } from '../targets/target.store';
 import { askNode } from './ask-node';
 import { wishesOf } from './target-wish';
 
 /** What came of sending the wishes: the node's word, or nothing certain, which is tried again. */
-type Result =
-  | { certain: true; on: Extract<Trigger, 'node-done' | 'node-failed' | 'node-refused'>; error: LastError | null; disconnected: number }
-  | { certain: false; error: LastError };
+type Result = Certain | { certain: false; error: LastError };
+interface Certain {
+  certain: true;
+  on: Extract<Trigger, 'node-done' | 'node-failed' | 'node-refused'>;
+  error: LastError | null;
+  disconnected: number;
+}
 
 const LONGEST_BACKOFF_MS = 10_000;
 
@@ -28,8 +33,11 @@ const countTry = ({ operation }: Target, result: Result): void => {
   });
 };
 
-/** Sends a claimed operation's wishes to the node and records what came of it. An unknown outcome stays what it is: PENDING. */
-export const runOperation = async (parts: Parts, target: Target): Promise<void> => {
+/**
+ * Sends a claimed operation's wishes to the node and records what came of it. An unknown outcome stays what it is: PENDING.
+ * @returns the target as it stands now, null when that was not looked at
+ */
+export const runOperation = async (parts: Parts, target: Target): Promise<Target | null> => {
   const result = await sendWishes(parts, target);
   countTry(target, result);
   if (!result.certain) {
@@ -37,21 +45,41 @@ export const runOperation = async (parts: Parts, target: Target): Promise<void> 
     const delay = Math.min(500 * 2 ** Math.min(target.attempts, 10), LONGEST_BACKOFF_MS);
     await inTransaction(parts.database, (tx) => postponeOperation(tx, target, delay));
     parts.log.warn({ target_id: target.id, request_id: target.operation_request_id, ...result.error }, 'operation waits for the node');
-    return;
+    return null;
   }
-  await inTransaction(parts.database, async (tx) => {
-    const current = await lockTarget(tx, target.id);
-    if (!current || current.generation !== target.generation || current.operation !== target.operation) return;
-    await changeTarget(
-      tx,
-      current,
-      result.on,
-      { last_error: result.error, disconnected: current.operation === 'create' ? null : result.disconnected },
-      { actor: current.operation_by, source: 'system', requestId: current.operation_request_id, action: actionOf(current, result.on) },
-    );
-  });
+  const ended = await parts.together.results.do({ target, result });
   crashPoint('targets.result-committed');
   parts.relay.nudge();
+  return ended;
+};
+
+/** An operation as it was sent to the node, and its word on it. */
+export interface Ended {
+  target: Target;
+  result: Certain;
+}
+
+/** Records several results in one transaction. One that is about a wish before the present one says nothing: null. */
+export const recordResults = async (tx: EntityManager, ended: Ended[]): Promise<(Target | null)[]> => {
+  crashPoint('targets.transaction-open');
+  const [rows] = await inOneGo(tx, [lockingTargets(ended.map(({ target }) => target.id))]);
+  const targets = targetsById(rows!);
+  const moves: Move[] = [];
+  const outcomes = ended.map(({ target, result }) => {
+    const current = targets.get(target.id);
+    if (!current || current.generation !== target.generation || current.operation !== target.operation) return null;
+    const disconnected = current.operation === 'create' ? null : result.disconnected;
+    const cause = {
+      actor: current.operation_by,
+      source: 'system',
+      requestId: current.operation_request_id,
+      action: actionOf(current, result.on),
+    };
+    moves.push(moveTarget(current, result.on, { last_error: result.error, disconnected }, cause));
+    return current;
+  });
+  if (moves.length > 0) await writeMoves(tx, moves);
+  return outcomes;
 };
 
 const sendWishes = async (parts: Parts, target: Target): Promise<Result> => {
@@ -81,14 +109,15 @@ const sendWishes = async (parts: Parts, target: Target): Promise<Result> => {
 };
 
 /** Refused: its secrets cannot be sealed for the node. Deleting needs none. */
-const wishesFor = (parts: Parts, target: Target): Promise<TargetWish[] | Refused> =>
-  inDatabase(parts.database, async (tx) => {
-    const node = target.operation === 'delete' ? null : await findNode(tx, target.node_id);
-    return wishesOf(target, target.operation === 'delete' ? null : await parts.chap.forNode(tx, target, node));
-  }).catch((error: unknown) => {
+const wishesFor = async (parts: Parts, target: Target): Promise<TargetWish[] | Refused> => {
+  if (target.chap === 'none' || target.operation === 'delete') return wishesOf(target, null);
+  return inDatabase(parts.database, async (tx) =>
+    wishesOf(target, await parts.chap.forNode(tx, target, await findNode(tx, target.node_id))),
+  ).catch((error: unknown) => {
     if (error instanceof Refused && error.code === 'NODE_KEY_MISSING') return error;
     throw error;
   });
+};
 
 /**
  * A node that could not delete still has the target, and one that could not repair has it still, adopted or not: only another try

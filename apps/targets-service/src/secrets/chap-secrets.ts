@@ -78,7 +78,7 @@ export class ChapSecrets {
   /** For the wish: sealed so that the node alone can open them. @throws Refused NODE_KEY_MISSING */
   async forNode(tx: EntityManager, target: Target, node: StorageNode | null): Promise<TargetWish['chap']> {
     if (target.chap === 'none') return null;
-    const key = keyOf(node);
+    const key = keyOf(node?.report.sealing_key);
     const secrets = await this.read(tx, target);
     const about = chapSubject(target.node_id, target.id, target.chap_version);
     return { mode: target.chap, version: target.chap_version, sealed: sealBox(key, JSON.stringify(secrets), about) };
@@ -92,8 +92,7 @@ export class ChapSecrets {
 }
 
 /** @throws Refused NODE_KEY_MISSING */
-export const keyOf = (node: StorageNode | null) => {
-  const text = node?.report.sealing_key;
+export const keyOf = (text: string | null | undefined) => {
   if (!text) throw new Refused('NODE_KEY_MISSING', { retryAfter: 2 });
   try {
     return readPublicKey(text);

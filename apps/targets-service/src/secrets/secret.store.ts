@@ -1,4 +1,5 @@
 import type { EntityManager } from 'typeorm';
+import { inOneGo, type Statement } from '#database';
 import type { Sealed } from './envelope';
 
 /** All SQL of secrets. Every function takes the transaction. */
@@ -33,9 +34,15 @@ const rowOf = ({ target_id, field, version, key_id, wrapped_key, ciphertext }: S
 export const secretsOf = async (tx: EntityManager, targetId: string): Promise<SecretRow[]> =>
   (await tx.query<Stored[]>('SELECT * FROM targets.chap_secrets WHERE target_id = $1', [targetId])).map(rowOf);
 
+export const droppingSecrets = (targetIds: string[]): Statement => ({
+  name: 'drop-secrets',
+  text: 'DELETE FROM targets.chap_secrets WHERE target_id = ANY($1)',
+  values: [targetIds],
+});
+
 /** Those of before are gone. */
 export const replaceSecrets = async (tx: EntityManager, targetId: string, rows: SecretRow[]): Promise<void> => {
-  await tx.query('DELETE FROM targets.chap_secrets WHERE target_id = $1', [targetId]);
+  await inOneGo(tx, [droppingSecrets([targetId])]);
   for (const { field, version, keyId, wrappedKey, ciphertext } of rows)
     await tx.query(
       `INSERT INTO targets.chap_secrets (target_id, field, version, key_id, wrapped_key, ciphertext) VALUES ($1, $2, $3, $4, $5, $6)`,

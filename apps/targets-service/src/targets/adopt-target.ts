@@ -1,16 +1,16 @@
 import type { EntityManager } from 'typeorm';
 import { InspectTargetReply, Refused, type AdoptTarget, type InputOf, type TargetResponse } from '#contracts';
-import { inDatabase, inTransaction } from '#database';
+import { inDatabase, inOneGo, inTransaction } from '#database';
 import { crashPoint } from '#runtime';
 import type { Caller } from '../access/caller';
 import { lockImage } from '../inventory/image.store';
 import { lockMachineOfInitiator } from '../inventory/machine.store';
 import type { StorageNode } from '../inventory/node.entity';
-import { findNode, nodesWithImage } from '../inventory/node.store';
+import { findNode, readingPlaces, refuseIfHeld, type Place } from '../inventory/node.store';
 import type { Parts } from '../parts';
 import { askNode } from '../reconcile/ask-node';
 import { BOOT_LUN, objectionTo, readClaim, type Claim, type Objection } from './adoption';
-import { addTarget } from './change-target';
+import { addTargets } from './change-target';
 import { newTarget } from './new-target';
 import type { Target } from './target.entity';
 import { findExportInTheWay, findLiveTargetOfMachine, findTarget } from './target.store';
@@ -55,7 +55,11 @@ const recordClaim = async (
     machine,
     targetOfMachine: machine && (await findLiveTargetOfMachine(tx, machine.id)),
     image,
-    imageIsOnNode: image !== null && (await nodesWithImage(tx, image.id, claim.readOnly)).some(({ id }) => id === node.id),
+    imageIsOnNode:
+      image !== null &&
+      ((await inOneGo(tx, [readingPlaces([image.id])]))[0] as Place[]).some(
+        ({ id, is_home }) => id === node.id && (is_home || claim.readOnly),
+      ),
     exportInTheWay: image && (await findExportInTheWay(tx, image.id, claim.readOnly)),
   });
   if (objection) throw refusal(objection);
@@ -70,7 +74,10 @@ const recordClaim = async (
     chap: 'none' as const,
     confirmed: true,
   };
-  return addTarget(tx, newTarget(decided, machine!, image!, node, caller), { ...caller, action: 'nodes.adopt' });
+  const adopted = newTarget(decided, machine!, image!, node, caller);
+  await refuseIfHeld(tx, node.id);
+  await addTargets(tx, [{ target: adopted, cause: { ...caller, action: 'nodes.adopt' } }]);
+  return adopted;
 };
 
 const refusal = ({ hint, resourceId }: Objection): Refused => new Refused('NOT_ADOPTABLE', { hint, resourceId });

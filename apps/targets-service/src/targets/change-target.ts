@@ -1,13 +1,14 @@
 import type { EntityManager } from 'typeorm';
-import { Refused, type ChapMode, type Drift, type EventName, type LastError } from '#contracts';
+import { Refused, type ChapMode, type Drift, type EventName, type LastError, type TargetResponse } from '#contracts';
+import { inOneGo, type Statement } from '#database';
 import { crashPoint } from '#runtime';
 import { linkKey, type HeldKey } from '../access/idempotency.store';
 import { refuseIfHeld } from '../inventory/node.store';
-import { appendAudit, appendEvent } from '../outbox/outbox';
-import { replaceSecrets } from '../secrets/secret.store';
+import { appending, auditMessage, eventMessage, type Message } from '../outbox/outbox';
+import { droppingSecrets } from '../secrets/secret.store';
 import type { Target } from './target.entity';
 import { STAGES, stageOf, transition, type Stage, type Trigger } from './target-lifecycle';
-import { insertTarget, presentTarget, updateTarget } from './target.store';
+import { insertingTargets, presentTarget, updatingTargets } from './target.store';
 
 /** Who stands behind a change, and the action under which the audit trail keeps it. */
 interface Cause {
@@ -29,17 +30,22 @@ interface Change {
   chap_version?: number;
 }
 
+/** A target as it shall be, and what is to be said of it; not written yet. */
+export interface Move {
+  target: Target;
+  event: EventName;
+  before: TargetResponse | null;
+  cause: Cause;
+}
+
 /**
- * Moves a locked target along one transition, with its event and its audit intent, in the caller's transaction.
- * This is the only place where a target's status changes.
- * @throws Refused when the present state has no such transition; NODE_HELD
+ * Moves a locked target along one transition, for `writeMoves`. This is the only place where a target's status changes.
+ * @throws Refused when the present state has no such transition
  */
-export const changeTarget = async (tx: EntityManager, target: Target, on: Trigger, change: Change, cause: Cause): Promise<Target> => {
-  crashPoint('targets.transaction-open');
+export const moveTarget = (target: Target, on: Trigger, change: Change, cause: Cause): Move => {
   const from = stageOf(target);
   const step = transition(from, on);
   if (!step || step.to === 'none') throw conflict(from, target.id);
-  if (on.endsWith('-requested')) await refuseIfHeld(tx, target.node_id);
   const before = presentTarget(target);
   const now = new Date();
   const { status, operation } = STAGES[step.to];
@@ -52,36 +58,63 @@ export const changeTarget = async (tx: EntityManager, target: Target, on: Trigge
     version: target.version + 1,
     updated_at: now,
     deleted_at: step.to === 'deleted' ? now : null,
-    next_attempt_at: operation === null ? null : now,
+    next_attempt_at: null,
     ...(step.to === 'active' && on === 'node-done' ? { confirmed: true, drift: null } : {}),
     ...(begins ? { attempts: 0, operation_by: cause.actor, operation_request_id: cause.requestId } : {}),
   });
-  await updateTarget(tx, target);
-  if (step.to === 'deleted') await replaceSecrets(tx, target.id, []);
-  crashPoint('targets.row-written');
-  if (cause.key) await linkKey(tx, cause.key, target.id);
-  await announce(tx, step.event, target, before, cause);
+  return { target, event: step.event, before, cause };
+};
+
+/**
+ * Writes targets with their events and audit intents in the caller's transaction; no target twice.
+ * @param claimMs for so long nobody else takes the operations that begin
+ */
+export const writeMoves = async (tx: EntityManager, moves: Move[], claimMs = 0): Promise<void> => {
+  const targets = moves.map(({ target }) => target);
+  const losing = moves.filter(({ event, target }) => event === 'target.deleted' && target.chap_version > 0).map(({ target }) => target.id);
+  const changes = [updatingTargets(targets, claimMs), ...(losing.length > 0 ? [droppingSecrets(losing)] : [])];
+  await writeTogether(tx, changes, moves);
+};
+
+/** One target alone. @throws Refused when the present state has no such transition; NODE_HELD */
+export const changeTarget = async (tx: EntityManager, target: Target, on: Trigger, change: Change, cause: Cause): Promise<Target> => {
+  crashPoint('targets.transaction-open');
+  const move = moveTarget(target, on, change, cause);
+  if (on.endsWith('-requested')) await refuseIfHeld(tx, target.node_id);
+  await writeMoves(tx, [move]);
   return target;
 };
 
-/** The first change of a target: its row appears. @throws Refused NODE_HELD */
-export const addTarget = async (tx: EntityManager, target: Target, cause: Cause): Promise<Target> => {
-  await refuseIfHeld(tx, target.node_id);
-  target.version = 1;
-  await insertTarget(tx, target);
-  crashPoint('targets.row-written');
-  if (cause.key) await linkKey(tx, cause.key, target.id);
-  await announce(tx, 'target.requested', target, null, cause);
-  return target;
+/** The first change of targets: their rows appear. */
+export const addTargets = async (tx: EntityManager, added: { target: Target; cause: Cause }[], claimMs = 0): Promise<void> => {
+  const targets = added.map(({ target }) => target);
+  const moves = added.map((one): Move => ({ ...one, event: 'target.requested', before: null }));
+  await writeTogether(tx, [insertingTargets(targets, claimMs)], moves);
 };
 
-const announce = async (tx: EntityManager, event: EventName, target: Target, before: unknown, cause: Cause): Promise<void> => {
-  if (cause.key) crashPoint('targets.key-linked');
+/** The rows, the commands' keys, the events and the audit intents: all of them, or none. */
+const writeTogether = async (tx: EntityManager, changes: Statement[], moves: Move[]): Promise<void> => {
+  const events = appending(moves.map(eventOf));
+  const intents = appending(moves.map(intentOf));
+  await inOneGo(tx, [...changes, events, intents]);
+  crashPoint('targets.row-written');
+  crashPoint('targets.event-written');
+  crashPoint('targets.audit-written');
+  for (const { cause, target } of moves) {
+    if (!cause.key) continue;
+    await linkKey(tx, cause.key, target.id);
+    crashPoint('targets.key-linked');
+  }
+};
+
+const eventOf = ({ event, target, cause }: Move): Message => {
   const after = presentTarget(target);
   const data = event === 'target.drifted' ? { ...after, drift: target.drift ?? [] } : after;
-  await appendEvent(tx, event as 'target.requested', target.id, target.version, data, cause);
-  crashPoint('targets.event-written');
-  await appendAudit(tx, {
+  return eventMessage(event as 'target.requested', target.id, target.version, data, cause);
+};
+
+const intentOf = ({ event, target, before, cause }: Move): Message =>
+  auditMessage({
     actor: cause.actor,
     source: cause.source,
     action: cause.action,
@@ -90,10 +123,8 @@ const announce = async (tx: EntityManager, event: EventName, target: Target, bef
     code: event === 'target.failed' ? (target.last_error?.code ?? 'INTERNAL') : null,
     requestId: cause.requestId,
     before,
-    after,
+    after: presentTarget(target),
   });
-  crashPoint('targets.audit-written');
-};
 
 const conflict = (from: Stage, id: string): Refused =>
   from === 'deleted' ? new Refused('TARGET_DELETED', { resourceId: id }) : new Refused('OPERATION_IN_PROGRESS', { resourceId: id });

@@ -8,7 +8,13 @@ import { Target } from './target.entity';
 type Decided = Pick<Target, 'id' | 'iqn' | 'generation' | 'session_id' | 'initiator_iqn' | 'lun' | 'read_only' | 'chap' | 'confirmed'>;
 
 /** The row of a target as its first transition leaves it. */
-export const newTarget = (decided: Decided, machine: Machine, image: Image, node: StorageNode, caller: Caller): Target => {
+export const newTarget = (
+  decided: Decided,
+  machine: Machine,
+  image: Image,
+  node: Pick<StorageNode, 'id' | 'portal_address' | 'portal_port'>,
+  caller: Caller,
+): Target => {
   const now = new Date();
   return Object.assign(new Target(), {
     ...decided,
@@ -34,6 +40,7 @@ export const newTarget = (decided: Decided, machine: Machine, image: Image, node
     operation_by: caller.actor,
     operation_request_id: caller.requestId,
     attempts: 0,
-    next_attempt_at: now,
-  } satisfies Omit<Target, 'version'>);
+    next_attempt_at: null,
+    version: 1,
+  } satisfies Target);
 };

@@ -17,7 +17,7 @@ export const rotateChap = async (parts: Parts, input: InputOf<typeof RotateChap>
     const target = await lockTarget(tx, input.id);
     if (!target) throw new Refused('TARGET_NOT_FOUND');
     if (target.status === 'ERROR') throw new Refused('TARGET_NOT_ACTIVE', { resourceId: target.id });
-    keyOf(await findNode(tx, target.node_id));
+    keyOf((await findNode(tx, target.node_id))?.report.sealing_key);
     const secrets = chooseSecrets(input.chap ?? { mutual: target.chap === 'mutual' });
     const change = { last_error: null, chap: modeOf(secrets), chap_version: target.chap_version + 1 };
     const changed = await changeTarget(tx, target, 'rotate-requested', change, { ...caller, action: 'targets.rotate-chap' });

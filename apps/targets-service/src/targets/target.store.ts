@@ -1,18 +1,95 @@
-import { In, type EntityManager, type FindOptionsWhere } from 'typeorm';
+import { In, IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { InputOf, ListTargets, Page, TargetResponse } from '#contracts';
-import { listPage } from '#database';
+import { listPage, type Statement } from '#database';
 import { Target } from './target.entity';
 
 /** All SQL of targets. Every function takes the transaction, so that the call shows what is inside one. */
 
-/** A target whose machine and image it holds: what the two unique indexes of the table count. */
-const LIVE = `(status IN ('PENDING', 'ACTIVE') OR operation IS NOT NULL)`;
+/**
+ * A target whose machine and image it holds: what the two unique indexes of the table count. That it was not deleted follows from the rest, but
+ * Postgres does not know so when it looks for an index.
+ */
+export const LIVE = `(deleted_at IS NULL AND (status IN ('PENDING', 'ACTIVE') OR operation IS NOT NULL))`;
 
 export const findTarget = (tx: EntityManager, id: string): Promise<Target | null> => tx.findOneBy(Target, { id });
+
+/** In their places. */
+export const findTargets = async (tx: EntityManager, ids: string[]): Promise<(Target | null)[]> => {
+  const found = new Map((await tx.findBy(Target, { id: In(ids) })).map((target) => [target.id, target]));
+  return ids.map((id) => found.get(id) ?? null);
+};
 
 /** Waits for whoever changes it. */
 export const lockTarget = (tx: EntityManager, id: string): Promise<Target | null> =>
   tx.findOne(Target, { where: { id }, lock: { mode: 'pessimistic_write' } });
+
+/** What a target keeps for life, and what changes. */
+const KEPT = [
+  'id',
+  'iqn',
+  'machine_id',
+  'image_id',
+  'session_id',
+  'node_id',
+  'initiator_iqn',
+  'portal_address',
+  'portal_port',
+  'lun',
+  'read_only',
+  'disk_id',
+  'image_file',
+  'size_bytes',
+  'created_by',
+  'created_at',
+] as const satisfies (keyof Target)[];
+const CHANGING = [
+  'status',
+  'operation',
+  'generation',
+  'version',
+  'chap',
+  'chap_version',
+  'updated_at',
+  'deleted_at',
+  'last_error',
+  'drift',
+  'confirmed',
+  'disconnected',
+  'if_idle',
+  'operation_by',
+  'operation_request_id',
+  'attempts',
+] as const satisfies (keyof Target)[];
+
+/** In an order in which two that lock several do not wait for each other. */
+export const lockingTargets = (ids: string[]): Statement => ({
+  name: 'lock-targets',
+  text: `SELECT ${[...KEPT, ...CHANGING].join(', ')}, next_attempt_at FROM targets.targets WHERE id = ANY($1) ORDER BY id FOR UPDATE`,
+  values: [ids],
+});
+
+/** The rows of `lockingTargets`, by id. */
+export const targetsById = (rows: unknown[]): Map<string, Target> =>
+  new Map((rows as StoredTarget[]).map((row) => [row.id, targetOf(row)]));
+
+/** As the driver gives it: bigint as text. */
+type StoredTarget = Omit<Target, 'size_bytes'> & { size_bytes: string };
+const targetOf = (row: StoredTarget): Target => Object.assign(new Target(), row, { size_bytes: Number(row.size_bytes) });
+
+/** What of a live target others have to do with. */
+export type LiveExport = Pick<Target, 'id' | 'machine_id' | 'image_id' | 'status' | 'read_only'>;
+
+/** The live targets of machines, and of each image one that may be in the way of others. */
+export const readingLiveExports = (machines: string[], images: { id: string; exclusive: boolean }[]): Statement => ({
+  name: 'live-exports',
+  text: `SELECT id, machine_id, image_id, status, read_only FROM targets.targets WHERE machine_id = ANY($1) AND ${LIVE}
+     UNION
+     SELECT found.* FROM unnest($2::uuid[], $3::boolean[]) AS asked (image, exclusive), LATERAL (
+       SELECT id, machine_id, image_id, status, read_only FROM targets.targets
+       WHERE image_id = asked.image AND ${LIVE} AND (asked.exclusive OR NOT read_only) LIMIT 1
+     ) AS found`,
+  values: [machines, images.map(({ id }) => id), images.map(({ exclusive }) => exclusive)],
+});
 
 export const findLiveTargetOfMachine = (tx: EntityManager, machineId: string): Promise<Target | null> =>
   tx.createQueryBuilder(Target, 'target').where('machine_id = :machineId', { machineId }).andWhere(LIVE).getOne();
@@ -31,12 +108,31 @@ export const findExportInTheWay = (tx: EntityManager, imageId: string, readOnly:
 export const hasLiveTarget = (tx: EntityManager, column: 'machine_id' | 'image_id' | 'session_id', id: string): Promise<boolean> =>
   tx.createQueryBuilder(Target, 'target').where(`${column} = :id`, { id }).andWhere(LIVE).limit(1).getExists();
 
-export const insertTarget = (tx: EntityManager, target: Target): Promise<unknown> => tx.insert(Target, target);
+/** $1: the rows as JSON, columns by their names. $2: seconds from now at which an operation is due that has no time yet. */
+const ROWS = 'jsonb_populate_recordset(NULL::targets.targets, $1::jsonb) AS row';
+const DUE = 'CASE WHEN row.operation IS NOT NULL THEN coalesce(row.next_attempt_at, now() + make_interval(secs => $2)) END';
+const written = (columns: readonly string[]): string => columns.map((column) => `row.${column}`).join(', ');
 
-export const updateTarget = (tx: EntityManager, target: Target): Promise<unknown> => {
-  const { id, ...columns } = target;
-  return tx.update(Target, { id }, columns);
-};
+const INSERT = `
+  INSERT INTO targets.targets (${[...KEPT, ...CHANGING].join(', ')}, next_attempt_at)
+  SELECT ${written([...KEPT, ...CHANGING])}, ${DUE} FROM ${ROWS}`;
+
+const UPDATE = `
+  UPDATE targets.targets AS target SET (${CHANGING.join(', ')}, next_attempt_at) = (${written(CHANGING)}, ${DUE})
+  FROM ${ROWS} WHERE target.id = row.id`;
+
+/** An operation without `next_attempt_at` is due at once, or after a claim of so many milliseconds. */
+export const insertingTargets = (targets: Target[], claimMs: number): Statement => ({
+  name: 'insert-targets',
+  text: INSERT,
+  values: [JSON.stringify(targets), claimMs / 1_000],
+});
+
+export const updatingTargets = (targets: Target[], claimMs = 0): Statement => ({
+  name: 'update-targets',
+  text: UPDATE,
+  values: [JSON.stringify(targets), claimMs / 1_000],
+});
 
 type Filters = Omit<InputOf<typeof ListTargets>, 'limit' | 'cursor'>;
 
@@ -47,7 +143,7 @@ export const listTargets = (tx: EntityManager, input: InputOf<typeof ListTargets
 
 const whereOf = ({ include_deleted, ...equal }: Filters): FindOptionsWhere<Target> => {
   const where: FindOptionsWhere<Target> = Object.fromEntries(Object.entries(equal).filter(([, value]) => value !== undefined));
-  if (!include_deleted && !where.status) where.status = In(['PENDING', 'ACTIVE', 'ERROR']);
+  if (!include_deleted && where.status !== 'INACTIVE') where.deleted_at = IsNull();
   return where;
 };
 
@@ -78,6 +174,13 @@ export const extendClaim = (tx: EntityManager, { id, generation, attempts }: Tar
     [id, generation, attempts, leaseMs / 1_000],
   );
 
+/** Whoever took it in the transaction that began it has no place for it: anybody may take it at once. */
+export const releaseClaim = (tx: EntityManager, { id, generation, attempts }: Target): Promise<unknown> =>
+  tx.query(
+    `UPDATE targets.targets SET next_attempt_at = now() WHERE id = $1 AND generation = $2 AND attempts = $3 AND operation IS NOT NULL`,
+    [id, generation, attempts],
+  );
+
 /** The longest due of each node, so that one with many cannot hide those of another. */
 export const dueOperations = (tx: EntityManager, perNode: number): Promise<Pick<Target, 'id' | 'node_id'>[]> =>
   tx.query(
@@ -105,7 +208,7 @@ export const wishedTargetsOf = (tx: EntityManager, nodeId: string, after: string
 
 /** What the records have of a node and a plan speaks of: its whole wish, and what failed there. In order of id. */
 export const plannedTargetsOf = (tx: EntityManager, nodeId: string, after: string | null, limit: number): Promise<Target[]> => {
-  const query = tx.createQueryBuilder(Target, 'target').where('node_id = :nodeId', { nodeId }).andWhere(`(${LIVE} OR status = 'ERROR')`);
+  const query = tx.createQueryBuilder(Target, 'target').where('node_id = :nodeId', { nodeId }).andWhere('deleted_at IS NULL');
   if (after) query.andWhere('id > :after', { after });
   return query.orderBy('id', 'ASC').limit(limit).getMany();
 };

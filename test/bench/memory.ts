@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CLIENTS } from './command-rate';
+import { closedLoop, overNats } from './load';
+import { one, type Row } from './row';
+import type { Inventory, World } from './world';
+
+const LOOK_MS = 200;
+const SETTLE_MS = 10_000;
+
+const rssMb = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1_024;
+
+const rssOf = (world: World): Map<string, number> =>
+  new Map(Object.entries(world.services).map(([name, { process }]) => [name, rssMb(process.pid)]));
+
+/** Of services that have just started: at rest, at the highest while commands run, and some seconds after the last. */
+export const memory = async (world: World, inventory: Inventory, ms: number): Promise<Row[]> => {
+  await sleep(SETTLE_MS / 2);
+  const rest = rssOf(world);
+  const highest = new Map(rest);
+  const look = setInterval(() => rssOf(world).forEach((mb, name) => highest.set(name, Math.max(mb, highest.get(name)!))), LOOK_MS);
+  const { took } = await closedLoop(world, inventory, overNats, CLIENTS, ms);
+  clearInterval(look);
+  await sleep(SETTLE_MS);
+  const after = rssOf(world);
+  const rows = [...rest.keys()].flatMap((name) => [
+    one(`${name} at rest`, rest.get(name)!, 'MB'),
+    one(`${name} at the highest`, highest.get(name)!, 'MB'),
+    one(`${name} after`, after.get(name)!, 'MB'),
+  ]);
+  return [one('commands meanwhile', took.length, 'commands'), ...rows];
+};

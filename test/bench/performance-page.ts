@@ -1,0 +1,67 @@
+import { holds, type Bound } from './bounds';
+import type { Row } from './row';
+
+export interface Measured {
+  rows: Row[];
+  bounds: Bound[];
+}
+
+export interface Run {
+  commit: string;
+  profile: 'short' | 'full';
+  machine: string;
+  sections: Partial<Record<'node' | 'storm' | 'control', Measured>>;
+}
+
+const TITLES = { node: 'One storage node', storm: 'Boot storm', control: 'The control plane alone' };
+
+/** What a reader of the figures could not guess. */
+const NOTES = {
+  node: `In the storage lab, images in its memory, no executor: the adapter of the executor is called as the executor calls it. *Others* are complete targets that
+are there already. *raw* is the fewest calls of configfs from Node that make the same target, followed by the same read-back; *status* is what \`targets.status\`
+asks of a node, *raw status* the same reads with nothing made of them. *rtslib* is one Python process that makes target after target, as targetd and ceph-iscsi
+do, without looking at the outcome; *with save* it writes the whole configuration after each. *targetcli process per command* is four processes a target, as a
+shell script does it. *targetcli engine in a burst* is ours, its start and its look at the tree shared by the burst. What limits each: raw calls are the
+kernel's own work; the configfs engine adds the plan and two looks; targetcli compares a new file with all backstores and rebuilds parts of its tree; its start
+builds all of it, once for each process. A restore is the wishes of a whole node one after another, with journal, ownership and image checks.`,
+  storm: `A whole Spindle, each machine with a disk of its own, all creates sent at once over NATS, on the same two CPUs as the lab: from the first request to the last
+\`target.created\`. The trail is complete when an entry stands there for each. Memory is RSS.`,
+  control: `Postgres, NATS and the services as usual. The storage node is **simulated**: it answers every wish at once, so that only the control plane is measured. The
+floor is a client that commits two inserts a transaction on the same Postgres, with as many connections.`,
+};
+
+const cell = (value: number): string => value.toLocaleString('en', { maximumSignificantDigits: 4 });
+
+const table = (rows: Row[]): string =>
+  [
+    '| what | median | lowest to highest |',
+    '|---|---|---|',
+    ...rows.map(
+      ({ name, value, unit, spread, note }) =>
+        `| ${name} | ${cell(value)} ${unit} | ${note ?? (spread ? `${cell(spread[0])} to ${cell(spread[1])}` : '')} |`,
+    ),
+  ].join('\n');
+
+const boundRow = (bound: Bound): string =>
+  `| ${bound.what} | ${cell(bound.ratio)} | ${bound.side === 'most' ? 'at most' : 'at least'} ${bound.limit} | ${holds(bound) ? 'yes' : '**no**'} |`;
+
+/** docs/performance.md, whole. Pure. */
+export const performancePage = ({ commit, profile, machine, sections }: Run): string => {
+  const names = (['node', 'storm', 'control'] as const).filter((name) => sections[name]);
+  const bounds = names.flatMap((name) => sections[name]!.bounds);
+  return `# What it costs
+
+Written by \`npm run bench -- --report\`; \`npm run bench -- --help\` says what else there is, and \`--profile short\` is what CI runs. Ratios of one run bind, absolute
+times are of this machine: commit ${commit}, ${machine}, profile ${profile}. Everything ran on it at once: clients, services, Postgres, NATS, and the storage lab (a Linux kernel as an ordinary process, in which system calls are several times dearer than on real hardware).
+
+![Cost of one more target against how many there are](performance.svg)
+
+## Ratios
+
+| what | seen | must be | holds |
+|---|---|---|---|
+${bounds.map(boundRow).join('\n')}
+
+${names.map((name) => `## ${TITLES[name]}\n\n${NOTES[name]}\n\n${table(sections[name]!.rows)}`).join('\n\n')}
+`;
+};
