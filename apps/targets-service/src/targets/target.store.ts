@@ -9,7 +9,7 @@ import { Target } from './target.entity';
  * A target whose machine and image it holds: what the two unique indexes of the table count. That it was not deleted follows from the rest, but
  * Postgres does not know so when it looks for an index.
  */
-export const LIVE = `(deleted_at IS NULL AND (status IN ('PENDING', 'ACTIVE') OR operation IS NOT NULL))`;
+const LIVE = `(deleted_at IS NULL AND (status IN ('PENDING', 'ACTIVE') OR operation IS NOT NULL))`;
 
 export const findTarget = (tx: EntityManager, id: string): Promise<Target | null> => tx.findOneBy(Target, { id });
 
