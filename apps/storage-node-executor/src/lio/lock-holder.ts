@@ -49,11 +49,11 @@ const programOf = (pid: number): string => {
 };
 
 /** A lock outlives the process that took it when a child has inherited it: then the kernel names one that is gone. */
-const anyWithOpen = (path: string): number | undefined =>
+const anyWithOpen = (path: string, waiting: ReadonlySet<number>): number | undefined =>
   readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number)
-    .find((pid) => hasOpen(pid, path));
+    .find((pid) => !waiting.has(pid) && hasOpen(pid, path));
 
 /**
  * Who holds targetcli's lock, found without taking it: a probe that takes it, if only for an instant, can itself be what
@@ -68,9 +68,10 @@ export const lockState = (ownPids: ReadonlySet<number> = new Set(), path = TARGE
   }
   const others = parseLocks(readable('/proc/locks'), inode).filter(({ pid }) => !ownPids.has(pid));
   const listed = others.find(({ waits }) => !waits)?.pid;
-  const pid = listed === undefined || hasOpen(listed, path) ? listed : anyWithOpen(path);
+  const waiting = new Set(others.filter(({ waits }) => waits).map((other) => other.pid));
+  const pid = listed === undefined || hasOpen(listed, path) ? listed : anyWithOpen(path, waiting);
   return {
     holder: pid === undefined || ownPids.has(pid) ? null : { pid, program: programOf(pid) },
-    waiting: others.filter(({ waits }) => waits).length,
+    waiting: waiting.size,
   };
 };
