@@ -47,6 +47,16 @@ test('what others make, take away and make elsewhere is seen', async () => {
   expect(index.find('second')).toBe('fileio_8');
 });
 
+test('an HBA that went and came again with another backstore is looked into', async () => {
+  await sleep(SETTLED_MS);
+  expect(index.find('first')).toBe('fileio_0');
+
+  rmSync(join(core, 'fileio_0'), { recursive: true });
+  make('fileio_0', 'second');
+
+  expect([index.find('second'), index.find('first')]).toEqual(['fileio_0', null]);
+});
+
 test('an HBA that was seen before it had its backstore is looked into again', async () => {
   make('fileio_5');
   await sleep(SETTLED_MS);

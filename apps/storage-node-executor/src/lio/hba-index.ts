@@ -50,11 +50,12 @@ export class HbaIndex {
   private refresh(anyway: boolean): void {
     const { text, settled } = this.stampNow();
     // an HBA is there before its backstore is
-    const unfinished = [...this.folders].filter(([, names]) => names.length === 0).map(([folder]) => folder);
-    if (!anyway && text !== '' && text === this.stamp && unfinished.length === 0) return;
-    const now = new Set(this.list('').filter((folder) => folder !== 'alua'));
-    for (const folder of this.folders.keys()) if (anyway || !now.has(folder)) this.forget(folder);
-    for (const folder of now) if (!this.folders.get(folder)?.length) this.note(folder, this.list(folder));
+    const unfinished = [...this.folders.values()].some((names) => names.length === 0);
+    if (!anyway && text !== '' && text === this.stamp && !unfinished) return;
+    this.folders.clear();
+    this.byName.clear();
+    // all of them: a folder that went and came again between two looks has the same name and another backstore
+    for (const folder of this.list('').filter((name) => name !== 'alua')) this.note(folder, this.list(folder));
     this.stamp = settled ? text : '';
   }
 
