@@ -25,11 +25,11 @@ const measure = async (section: Section, { profile, sections }: Run, say: (line:
   switch (section) {
     case 'node': {
       const rows = await nodeSection(node, say);
-      return { rows, bounds: nodeBounds(rows, node) };
+      return { rows, bounds: nodeBounds(rows, profile, node) };
     }
     case 'storm': {
       const rows = [...(await stormSection('configfs', node.storm, say)), ...(await stormSection('targetcli', node.burst, say))];
-      return { rows, bounds: stormBounds(rows, sections.node?.rows, node) };
+      return { rows, bounds: stormBounds(rows, sections.node?.rows, profile, node) };
     }
     case 'control': {
       const rows = await measureControlPlane(profile === 'full', say);

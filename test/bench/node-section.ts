@@ -23,7 +23,7 @@ export interface NodeProfile {
 
 export const NODE_PROFILES: Record<'short' | 'full', NodeProfile> = {
   short: {
-    others: [0, 100],
+    others: [0, 10, 100],
     rounds: 15,
     burst: 20,
     storm: 100,

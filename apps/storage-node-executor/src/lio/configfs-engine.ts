@@ -1,5 +1,17 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, constants, existsSync, mkdirSync, openSync, readdirSync, rmdirSync, symlinkSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  readdirSync,
+  rmdirSync,
+  symlinkSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Step } from '../plan-target';
 import type { ConfigfsTree } from './configfs';
@@ -70,6 +82,8 @@ const linkName = (): string => randomBytes(5).toString('hex');
  * trees that it leaves are the same, file by file (test/lio/same-trees). It holds targetcli's lock meanwhile.
  */
 export class ConfigfsEngine {
+  private dbroot: string | undefined;
+
   constructor(
     private readonly lease: TargetcliLease,
     private readonly tree: ConfigfsTree,
@@ -171,7 +185,7 @@ export class ConfigfsEngine {
       put(join(device, 'udev_path'), file);
       put(join(device, 'enable'), '1');
       put(join(device, 'wwn/vpd_unit_serial'), token(serial));
-      for (const registration of savedReservations(this.tree.root, serial)) put(join(device, 'pr/res_aptpl_metadata'), registration);
+      for (const registration of savedReservations(this.databaseRoot(), serial)) put(join(device, 'pr/res_aptpl_metadata'), registration);
     } catch (error) {
       this.deleteDevice(hba, name);
       throw error;
@@ -216,12 +230,16 @@ export class ConfigfsEngine {
     return this.path('core', hba, name);
   }
 
+  private databaseRoot(): string {
+    return (this.dbroot ??= readFileSync(this.path('dbroot'), 'utf8').trim());
+  }
+
   private target = (iqn: string): string => this.path('iscsi', iqnToken(iqn));
   private tpg = (iqn: string): string => join(this.target(iqn), 'tpgt_1');
   private lun = (iqn: string, lun: number): string => join(this.tpg(iqn), 'lun', `lun_${token(lun)}`);
   private acl = (iqn: string, initiatorIqn: string): string => join(this.tpg(iqn), 'acls', iqnToken(initiatorIqn));
   private mapped = (iqn: string, initiatorIqn: string, lun: number): string => join(this.acl(iqn, initiatorIqn), `lun_${token(lun)}`);
-  private path = (...parts: string[]): string => join(this.tree.root, ...parts);
+  private path = (...parts: string[]): string => `${this.tree.root}/${parts.join('/')}`;
 }
 
 const AUTH_FILES: Record<string, string[]> = { userid: ['userid', 'password'], userid_mutual: ['userid_mutual', 'password_mutual'] };

@@ -1,6 +1,8 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+const numberOf = (folder: string): number => Number(folder.slice(folder.lastIndexOf('_') + 1));
+
 /** Two changes within a tick of the kernel's clock leave one stamp (CONFIG_HZ=100). */
 const TICK_MS = 20n;
 
@@ -12,6 +14,9 @@ export class HbaIndex {
   /** By folder, the backstores in it. */
   private readonly folders = new Map<string, string[]>();
   private readonly byName = new Map<string, string>();
+  private readonly taken = new Set<number>();
+  /** None below it is free. */
+  private lowest = 0;
   /** Empty: look. */
   private stamp = '';
 
@@ -28,8 +33,8 @@ export class HbaIndex {
   /** The lowest number that no HBA of any plug-in has, as rtslib gives it (rtslib_fb/tcm.py, `_Backstore`). */
   free(): number {
     this.refresh(false);
-    const taken = new Set([...this.folders.keys()].map((folder) => Number(folder.slice(folder.lastIndexOf('_') + 1))));
-    for (let number = 0; ; number++) if (!taken.has(number)) return number;
+    while (this.taken.has(this.lowest)) this.lowest++;
+    return this.lowest;
   }
 
   /** We made it, holding targetcli's lock: no need to look. */
@@ -54,6 +59,8 @@ export class HbaIndex {
     if (!anyway && text !== '' && text === this.stamp && !unfinished) return;
     this.folders.clear();
     this.byName.clear();
+    this.taken.clear();
+    this.lowest = 0;
     // all of them: a folder that went and came again between two looks has the same name and another backstore
     for (const folder of this.list('').filter((name) => name !== 'alua')) this.note(folder, this.list(folder));
     this.stamp = settled ? text : '';
@@ -61,12 +68,15 @@ export class HbaIndex {
 
   private note(folder: string, names: string[]): void {
     this.folders.set(folder, names);
+    this.taken.add(numberOf(folder));
     if (folder.startsWith('fileio_')) for (const name of names) this.byName.set(name, folder);
   }
 
   private forget(folder: string): void {
     for (const name of this.folders.get(folder) ?? []) if (this.byName.get(name) === folder) this.byName.delete(name);
     this.folders.delete(folder);
+    this.taken.delete(numberOf(folder));
+    this.lowest = Math.min(this.lowest, numberOf(folder));
   }
 
   private list(folder: string): string[] {

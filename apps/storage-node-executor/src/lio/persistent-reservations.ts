@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 /**
@@ -20,11 +20,8 @@ export const parseReservations = (text: string): string[] => {
     );
 };
 
-export const savedReservations = (root: string, serial: string): string[] => {
-  try {
-    const folder = readFileSync(join(root, 'dbroot'), 'utf8').trim();
-    return parseReservations(readFileSync(join(folder, 'pr', `aptpl_${serial}`), 'utf8'));
-  } catch {
-    return []; // nobody has asked for any
-  }
+/** @param folder `dbroot` of configfs, which does not change while there are backstores */
+export const savedReservations = (folder: string, serial: string): string[] => {
+  const file = join(folder, 'pr', `aptpl_${serial}`);
+  return existsSync(file) ? parseReservations(readFileSync(file, 'utf8')) : [];
 };

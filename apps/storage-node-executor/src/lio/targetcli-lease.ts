@@ -153,9 +153,18 @@ export class TargetcliLease {
 
   /** Has us change configfs ourselves, under the same lock and with the same question before it. */
   async act(step: string, change: () => void): Promise<void> {
-    await this.acquireUnlessAlive();
-    this.nodeLease.mustHold();
-    await observed(step, async () => change());
+    if (!this.session?.alive) await this.acquireUnlessAlive();
+    const began = this.nodeLease.mustHold();
+    let result = 'ok';
+    try {
+      change();
+    } catch (error) {
+      result = error instanceof TargetCLIError ? error.kind : 'unknown';
+      throw error;
+    } finally {
+      took.observe({ step }, (performance.now() - began) / 1_000);
+      results.inc({ step, result });
+    }
   }
 
   /** The lock is held from the wish before this one, and nobody waits for it so long that it is handed over. */
