@@ -27,7 +27,7 @@ const valuesOf = (rows: Row[]) => (name: string) => {
  */
 const LIMITS = {
   full: { create: 1.5, status: 2, flat: 1.4, processes: 300, burst: 20, restore: 1.5, targetctl: 20, storm: 3, percent: 25 },
-  short: { create: 2.2, status: 2, flat: 2, processes: 300, burst: 5, restore: 2.5, targetctl: 3, storm: 6, percent: 3 },
+  short: { create: 3, status: 3, flat: 3, processes: 300, burst: 5, restore: 4, targetctl: 2, storm: 8, percent: 2 },
 };
 type Name = keyof typeof LIMITS;
 
