@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -71,7 +71,6 @@ export const main = async (argv: string[], commit: string): Promise<number> => {
 
 const keep = (run: Run): void => {
   const docs = join(projectRoot(), 'docs');
-  mkdirSync(docs, { recursive: true });
   writeFileSync(join(docs, 'performance.md'), performancePage(run));
   if (run.sections.node) writeFileSync(join(docs, 'performance.svg'), costPlot(run.sections.node.rows));
 };

@@ -8,10 +8,12 @@ import type { Inventory, World } from './world';
 const LOOK_MS = 200;
 const SETTLE_MS = 10_000;
 
-const rssMb = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))![1]) / 1_024;
+/** @param status what proc(5) has of a process */
+export const rssMb = (status: string): number => Number(/VmRSS:\s+(\d+)/.exec(status)![1]) / 1_024;
+export const statusOf = (pid: number): string => readFileSync(`/proc/${pid}/status`, 'utf8');
 
 const rssOf = (world: World): Map<string, number> =>
-  new Map(Object.entries(world.services).map(([name, { process }]) => [name, rssMb(process.pid)]));
+  new Map(Object.entries(world.services).map(([name, { process }]) => [name, rssMb(statusOf(process.pid))]));
 
 /** Of services that have just started: at rest, at the highest while commands run, and some seconds after the last. */
 export const memory = async (world: World, inventory: Inventory, ms: number): Promise<Row[]> => {

@@ -7,12 +7,12 @@ import {
   nodeSubject,
   nodeUser,
   type ApplyReply,
-  type NodeReport,
   type NodeReportReply,
   type NodeStatusReply,
   type NodeVerb,
 } from '#contracts';
 import { newId, publicKeyText } from '#runtime';
+import { nodeReport } from '../harness/node-report';
 
 const REPORT_MS = 2_000;
 const IMAGE_BYTES = 4_194_304;
@@ -70,28 +70,8 @@ export class SimulatedNode {
   }
 
   private async report(): Promise<NodeReportReply> {
-    const report: NodeReport = {
-      node_id: this.id,
-      instance: this.instance,
-      connection: 1,
-      previous_instances: [],
-      drifted: [],
-      drift_known: true,
-      drift_policy: 'repair',
-      sealing_key: this.sealingKey,
-      name: `${this.id} (simulated)`,
-      status: 'online',
-      message: null,
-      portal: { address: '192.0.2.1', port: 3260 },
-      targets: this.present.size,
-      queued: 0,
-      versions: { engine: 'simulated' },
-      foreign: [],
-      adoptable: [],
-      checks: [],
-      saved_config: { state: 'none', at: null, message: null },
-      sessions: [],
-    };
+    const who = { node_id: this.id, instance: this.instance, sealing_key: this.sealingKey };
+    const report = nodeReport(who, { name: `${this.id} (simulated)`, targets: this.present.size, versions: { engine: 'simulated' } });
     const answer = await this.bus.request(nodeSubject(this.id, 'report'), JSON.stringify(report), { timeout: 5_000 });
     return answer.json<NodeReportReply>();
   }

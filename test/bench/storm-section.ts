@@ -1,13 +1,11 @@
-import { readFileSync } from 'node:fs';
 import { startSpindleForTests, type SpindleForTests } from '../harness/spindle-for-tests';
+import { rssMb, statusOf } from './memory';
 import { one, percentile, type Row } from './row';
 
 const SERVICES = ['targets-service', 'gateway', 'audit-service'] as const;
 const LIMIT_MS = 900_000;
 /** Asked for at once while machines and images are registered; no part of what is measured. */
 const LANES = 16;
-
-const residentMb = (status: string): number => Math.round(Number(/^VmRSS:\s+(\d+) kB/m.exec(status)?.[1] ?? 0) / 1_024);
 
 /** MB of each service, and of both parts of the executor. */
 const memory = async (spindle: SpindleForTests): Promise<Record<string, number>> => {
@@ -18,9 +16,9 @@ const memory = async (spindle: SpindleForTests): Promise<Record<string, number>>
   );
   const executor = [...parts.stdout.matchAll(/^(root|NATS) part (VmRSS:.*)$/gm)].map(([, part, line]) => [
     `executor, ${part} part`,
-    residentMb(line!.replace(/\s+/g, ' ')),
+    rssMb(line!),
   ]);
-  const services = SERVICES.map((name) => [name, residentMb(readFileSync(`/proc/${spindle.services[name].pid}/status`, 'utf8'))]);
+  const services = SERVICES.map((name) => [name, rssMb(statusOf(spindle.services[name].pid))]);
   return Object.fromEntries([...services, ...executor]) as Record<string, number>;
 };
 

@@ -58,6 +58,7 @@ const editOne = async ({ spindle, settled, prng }: Strike, step: EditName): Prom
 /** Passed only when a step fails: targetcli is made to refuse portals for as long as this executor lives. */
 const crashWhileUndoing: Fault = {
   name: 'executor.step-undone',
+  ofTargetcli: true,
   arm: async ({ spindle, prng, busy }) => {
     await installWrapper(spindle);
     await behave(spindle, 'break /portals create');

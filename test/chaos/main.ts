@@ -27,8 +27,6 @@ const USAGE = `npm run chaos -- [options]
 
 const root = projectRoot();
 const folderOf = (engine: string): string => join(root, '.spindle/chaos', engine === 'targetcli' ? 'results' : `results-${engine}`);
-/** They make targetcli misbehave. */
-const OF_TARGETCLI = ['executor.step-undone', 'node.targetcli-hangs'];
 /** Logs of runs with violations. */
 const failed = join(root, '.spindle/chaos/failed');
 const reboots = join(root, '.spindle/chaos/reboots');
@@ -69,7 +67,7 @@ export const main = async (argv: string[], commit: string): Promise<number> => {
   if (values.reboot) return (await rebootNode(Number(values.reboot), { engine, folder: reboots, commit }, say)) ? 0 : 1;
   const folder = folderOf(engine);
   const wanted = values.points?.split(',');
-  const faults = FAULTS.filter(({ name }) => engine === 'targetcli' || !OF_TARGETCLI.includes(name)).filter(
+  const faults = FAULTS.filter(({ ofTargetcli }) => engine === 'targetcli' || !ofTargetcli).filter(
     ({ name }) => !wanted || wanted.some((word) => name === word || name.startsWith(`${word}.`)),
   );
   const seeds = values.seed ? [Number(values.seed)] : [...Array(Number(values.seeds))].map((_, at) => at + 1);

@@ -26,6 +26,8 @@ export interface Fault {
    * is ready again: whether it was hurt at all.
    */
   arm: (strike: Strike) => Promise<() => Promise<boolean>>;
+  /** It makes targetcli misbehave: a node whose engine is another one does not notice. */
+  ofTargetcli?: boolean;
   /** JetStream is emptied. */
   wipesStream?: boolean;
   /** Codes of `last_error` that a target in ERROR may have after it: the node could not do it, undid it, and said so. */

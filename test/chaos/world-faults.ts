@@ -106,6 +106,7 @@ const otherwise = async (
 
 const hangTargetcli: Fault = {
   name: 'node.targetcli-hangs',
+  ofTargetcli: true,
   mayFailWith: ['TARGETCLI_TIMEOUT'],
   arm: async (strike) => {
     const { spindle, prng } = strike;

@@ -21,6 +21,7 @@ import { keepCredentials } from '../../apps/all-in-one/src/credentials';
 import { Settings } from '../../apps/targets-service/src/config';
 import { ENTITIES, SCHEMA } from '../../apps/targets-service/src/data-source';
 import { startTargetsService } from '../../apps/targets-service/src/start-targets-service';
+import { nodeReport } from './node-report';
 
 export const log = createLog('test', 'silent');
 const quiet = () => undefined;
@@ -131,29 +132,7 @@ export class TargetsServiceForTests {
 
   /** What an executor would send. */
   report(node_id: string, more: Partial<NodeReport> = {}): NodeReport {
-    return {
-      node_id,
-      instance: this.instance,
-      connection: 1,
-      previous_instances: [],
-      drifted: [],
-      drift_known: true,
-      drift_policy: 'repair',
-      sealing_key: this.nodeKey,
-      name: node_id,
-      status: 'online',
-      message: null,
-      portal: { address: '192.0.2.1', port: 3260 },
-      targets: 0,
-      queued: 0,
-      versions: {},
-      foreign: [],
-      adoptable: [],
-      checks: [],
-      saved_config: { state: 'none', at: null, message: null },
-      sessions: [],
-      ...more,
-    };
+    return nodeReport({ node_id, instance: this.instance, sealing_key: this.nodeKey }, more);
   }
 
   async published(subject: string): Promise<{ type: string; subject: string; sequence: number }[]> {

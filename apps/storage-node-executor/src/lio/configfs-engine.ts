@@ -1,20 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import {
-  closeSync,
-  constants,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  readdirSync,
-  rmdirSync,
-  symlinkSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Step } from '../plan-target';
 import type { ConfigfsTree } from './configfs';
+import { foldersIn, isLun, linkIn, putValue, textOf } from './configfs-files';
 import { TargetCLIError, type FaultKind } from './targetcli-errors';
 import type { TargetcliLease } from './targetcli-lease';
 import { isDoneWhenGone } from './targetcli-lines';
@@ -38,28 +27,15 @@ const KINDS: Record<string, FaultKind> = {
   EFBIG: 'no-space',
 };
 
-/** A file of configfs takes its value with one write; `control` cannot be read. */
-const put = (path: string, value: string): void => {
-  const fd = openSync(path, constants.O_WRONLY);
-  try {
-    writeSync(fd, value);
-  } finally {
-    closeSync(fd);
-  }
-};
+const pathsIn = (path: string): string[] => foldersIn(path).map((name) => join(path, name));
+const lunsIn = (path: string): string[] => pathsIn(path).filter((folder) => isLun(basename(folder)));
 
-const entries = (path: string) => readdirSync(path, { withFileTypes: true });
-const foldersIn = (path: string): string[] =>
-  entries(path)
-    .filter((entry) => entry.isDirectory())
-    .map(({ name }) => join(path, name));
-
-/** A LUN and a mapped LUN are a folder with a link in it, beside the kernel's own folders. */
+/** A LUN or a mapped LUN. */
 const removeLinked = (path: string): void => {
-  for (const entry of entries(path)) if (entry.isSymbolicLink()) unlinkSync(join(path, entry.name));
+  const link = linkIn(path);
+  if (link) unlinkSync(join(path, link.name));
   rmdirSync(path);
 };
-const lunsIn = (path: string): string[] => foldersIn(path).filter((folder) => /^lun_\d+$/.test(basename(folder)));
 
 const removeAcl = (path: string): void => {
   lunsIn(path).forEach(removeLinked);
@@ -68,8 +44,8 @@ const removeAcl = (path: string): void => {
 
 /** All that a TPG holds, in the order in which the kernel lets go of it. */
 const removeTpg = (path: string): void => {
-  foldersIn(join(path, 'np')).forEach((portal) => rmdirSync(portal));
-  foldersIn(join(path, 'acls')).forEach(removeAcl);
+  pathsIn(join(path, 'np')).forEach((portal) => rmdirSync(portal));
+  pathsIn(join(path, 'acls')).forEach(removeAcl);
   lunsIn(join(path, 'lun')).forEach(removeLinked);
   rmdirSync(path);
 };
@@ -120,7 +96,7 @@ export class ConfigfsEngine {
       case 'set-backstore-attributes':
         return setAll(join(this.backstore(step.backstore), 'attrib'), step.attributes);
       case 'set-access-state':
-        return put(join(this.backstore(step.backstore), 'alua/default_tg_pt_gp/alua_access_state'), token(step.state));
+        return putValue(join(this.backstore(step.backstore), 'alua/default_tg_pt_gp/alua_access_state'), token(step.state));
       case 'create-target':
         return this.createTarget(step.iqn);
       case 'set-tpg-attributes':
@@ -132,24 +108,24 @@ export class ConfigfsEngine {
       case 'create-acl':
         return void mkdirSync(this.acl(step.iqn, step.initiatorIqn));
       case 'untag-acl':
-        return put(join(this.acl(step.iqn, step.initiatorIqn), 'tag'), 'NULL');
+        return putValue(join(this.acl(step.iqn, step.initiatorIqn), 'tag'), 'NULL');
       case 'clear-acl-secrets':
         return step.secrets
-          .flatMap((name) => AUTH_FILES[name]!)
-          .forEach((file) => put(join(this.acl(step.iqn, step.initiatorIqn), 'auth', file), 'NULL'));
+          .flatMap((name) => [name, name.replace('userid', 'password')])
+          .forEach((file) => putValue(join(this.acl(step.iqn, step.initiatorIqn), 'auth', file), 'NULL'));
       case 'set-acl-secrets':
         return this.tree.writeChap(step.iqn, step.initiatorIqn, step.chap);
       case 'set-acl-attributes':
         return setAll(join(this.acl(step.iqn, step.initiatorIqn), 'attrib'), step.attributes);
       case 'map-lun':
         linkTo(this.lun(step.iqn, step.tpgLun), this.mapped(step.iqn, step.initiatorIqn, step.lun));
-        return put(join(this.mapped(step.iqn, step.initiatorIqn, step.lun), 'write_protect'), step.readOnly ? '1' : '0');
+        return putValue(join(this.mapped(step.iqn, step.initiatorIqn, step.lun), 'write_protect'), step.readOnly ? '1' : '0');
       case 'create-portal':
         return void mkdirSync(join(this.tpg(step.iqn), 'np', portalFolder(portalToken(step.portal))));
       case 'enable-tpg':
-        return put(join(this.tpg(step.iqn), 'enable'), '1');
+        return putValue(join(this.tpg(step.iqn), 'enable'), '1');
       case 'disable-tpg':
-        return put(join(this.tpg(step.iqn), 'enable'), '0');
+        return putValue(join(this.tpg(step.iqn), 'enable'), '0');
       case 'unmap-lun':
         return removeLinked(this.mapped(step.iqn, step.initiatorIqn, step.lun));
       case 'delete-acl':
@@ -161,7 +137,7 @@ export class ConfigfsEngine {
       case 'delete-tpg':
         return removeTpg(join(this.target(step.iqn), `tpgt_${step.tag}`));
       case 'delete-target':
-        foldersIn(this.target(step.iqn))
+        pathsIn(this.target(step.iqn))
           .filter((folder) => /^tpgt_\d+$/.test(basename(folder)))
           .forEach(removeTpg);
         return rmdirSync(this.target(step.iqn));
@@ -175,17 +151,18 @@ export class ConfigfsEngine {
     if (!existsSync(file)) throw new TargetCLIError('file', 'create-backstore', `no file ${file}`);
     const hba = `fileio_${this.tree.hbas.free()}`;
     const folder = this.path('core', hba);
-    mkdirSync(folder);
     const device = join(folder, backstoreToken(name));
+    mkdirSync(folder);
     try {
       mkdirSync(device);
       this.tree.hbas.made(hba, name);
       // written through, since nothing says `fd_buffered_io`
-      put(join(device, 'control'), `fd_dev_name=${token(file)},fd_dev_size=${sizeBytes}`);
-      put(join(device, 'udev_path'), file);
-      put(join(device, 'enable'), '1');
-      put(join(device, 'wwn/vpd_unit_serial'), token(serial));
-      for (const registration of savedReservations(this.databaseRoot(), serial)) put(join(device, 'pr/res_aptpl_metadata'), registration);
+      putValue(join(device, 'control'), `fd_dev_name=${token(file)},fd_dev_size=${sizeBytes}`);
+      putValue(join(device, 'udev_path'), file);
+      putValue(join(device, 'enable'), '1');
+      putValue(join(device, 'wwn/vpd_unit_serial'), token(serial));
+      for (const registration of savedReservations(this.databaseRoot(), serial))
+        putValue(join(device, 'pr/res_aptpl_metadata'), registration);
     } catch (error) {
       this.deleteDevice(hba, name);
       throw error;
@@ -201,15 +178,15 @@ export class ConfigfsEngine {
 
   /** Mappings of it would keep its folder. */
   private deleteLun(iqn: string, lun: number): void {
-    for (const acl of foldersIn(join(this.tpg(iqn), 'acls')))
-      for (const mapped of lunsIn(acl)) if (this.tree.linkedLun(mapped) === lun) removeLinked(mapped);
+    for (const acl of pathsIn(join(this.tpg(iqn), 'acls')))
+      for (const mapped of lunsIn(acl)) if (basename(linkIn(mapped)?.to ?? '') === `lun_${lun}`) removeLinked(mapped);
     removeLinked(this.lun(iqn, lun));
   }
 
   private deleteUnusedBackstore(name: string): void {
     const hba = this.tree.hbas.find(name);
     if (!hba || this.tree.isExported(name)) return;
-    for (const group of foldersIn(this.path('core', hba, name, 'alua'))) if (basename(group) !== 'default_tg_pt_gp') rmdirSync(group);
+    for (const group of pathsIn(this.path('core', hba, name, 'alua'))) if (basename(group) !== 'default_tg_pt_gp') rmdirSync(group);
     this.deleteDevice(hba, name);
   }
 
@@ -231,7 +208,7 @@ export class ConfigfsEngine {
   }
 
   private databaseRoot(): string {
-    return (this.dbroot ??= readFileSync(this.path('dbroot'), 'utf8').trim());
+    return (this.dbroot ??= textOf(this.path('dbroot')) ?? '');
   }
 
   private target = (iqn: string): string => this.path('iscsi', iqnToken(iqn));
@@ -242,10 +219,8 @@ export class ConfigfsEngine {
   private path = (...parts: string[]): string => `${this.tree.root}/${parts.join('/')}`;
 }
 
-const AUTH_FILES: Record<string, string[]> = { userid: ['userid', 'password'], userid_mutual: ['userid_mutual', 'password_mutual'] };
-
 const setAll = (folder: string, values: Values): void => {
-  for (const [name, value] of Object.entries(values)) put(join(folder, token(name)), valueToken(value));
+  for (const [name, value] of Object.entries(values)) putValue(join(folder, token(name)), valueToken(value));
 };
 
 const linkTo = (object: string, folder: string): void => {

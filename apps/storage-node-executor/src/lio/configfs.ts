@@ -1,7 +1,8 @@
-import { closeSync, existsSync, openSync, readSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join, relative } from 'node:path';
+import { existsSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import type { Portal } from '#contracts';
 import { CHAP_FILES, chapFingerprint, type ChapCredentials, type ChapValues } from './chap-credentials';
+import { foldersIn, isLun, linkIn, lunNumber, putValue, textOf } from './configfs-files';
 import { HbaIndex } from './hba-index';
 import { iqnToken, portalOfFolder } from './target-names';
 import type { Seen, SeenAcl, SeenBackstore, SeenLun, SeenSession, SeenTarget } from './target-state';
@@ -16,18 +17,6 @@ import {
 } from './wished-values';
 
 export const CONFIGFS_TARGET = '/sys/kernel/config/target';
-
-/** An object or session that ends while it is read shows as one of these: it is gone. */
-const GONE = new Set(['ENOENT', 'ENODEV', 'ENOTDIR']);
-
-const unlessGone = <T>(read: () => T, gone: T): T => {
-  try {
-    return read();
-  } catch (error) {
-    if (GONE.has((error as NodeJS.ErrnoException).code ?? '')) return gone;
-    throw error;
-  }
-};
 
 /** `info` of an ACL (iscsi_target_configfs.c, lio_target_nacl_info_show): the newest session only, whatever their number. */
 export const parseSession = (initiatorIqn: string, info: string): SeenSession | null => {
@@ -47,18 +36,6 @@ export const parseBackstoreInfo = (info: string): Pick<SeenBackstore, 'file' | '
   };
 };
 
-const page = Buffer.alloc(4_096);
-
-/** A file of configfs is no longer than a page and comes with one read; a look at a target is some sixty of them. */
-const readAtOnce = (path: string): string => {
-  const fd = openSync(path, 'r');
-  try {
-    return page.toString('utf8', 0, readSync(fd, page, 0, page.length, 0));
-  } finally {
-    closeSync(fd);
-  }
-};
-
 /** A password alone does nothing (iscsi_target_auth.c, chap_server_open). */
 const CHAP_NAMES = ['userid', 'userid_mutual'] as const;
 
@@ -69,8 +46,6 @@ export const parseLunPath = (info: string): string | null => {
   if (group !== 'default_tg_pt_gp') return group;
   return state === 'None' ? null : state.toLowerCase();
 };
-
-const lunNumber = (folder: string): number => Number(folder.slice('lun_'.length));
 
 /**
  * Reads the live state of LIO: the only source of truth about it. Reads are short and never wait for targetcli. Of changes, it makes the one
@@ -178,20 +153,12 @@ export class ConfigfsTree {
   writeChap(iqn: string, initiatorIqn: string, credentials: ChapCredentials): void {
     const values = credentials.reveal();
     for (const name of CHAP_FILES)
-      writeFileSync(this.path('iscsi', iqnToken(iqn), 'tpgt_1', 'acls', iqnToken(initiatorIqn), 'auth', name), values[name] || 'NULL', {
-        flag: 'r+',
-      });
-  }
-
-  /** The LUN of the TPG that a mapped LUN at a path shows. */
-  linkedLun(path: string): number | null {
-    const link = this.linkTarget(relative(this.root, path));
-    return link ? lunNumber(basename(link)) : null;
+      putValue(this.path('iscsi', iqnToken(iqn), 'tpgt_1', 'acls', iqnToken(initiatorIqn), 'auth', name), values[name] || 'NULL');
   }
 
   private acl(path: string[], initiatorIqn: string): SeenAcl {
     const luns = this.folders(...path)
-      .filter((folder) => /^lun_\d+$/.test(folder))
+      .filter(isLun)
       .map((folder) => {
         const link = this.linkTarget(...path, folder);
         return {
@@ -226,16 +193,12 @@ export class ConfigfsTree {
     return Object.fromEntries(values.filter((entry): entry is [string, string] => entry[1] !== null));
   }
 
-  /** A LUN is a folder with one symbolic link of a random name; its target is the object behind. */
   private linkTarget(...path: string[]): string | null {
-    const entries = unlessGone(() => readdirSync(this.path(...path), { withFileTypes: true }), []);
-    const link = entries.find((entry) => entry.isSymbolicLink());
-    return link ? unlessGone(() => readlinkSync(this.path(...path, link.name)), null) : null;
+    return linkIn(this.path(...path))?.to ?? null;
   }
 
   private folders(...path: string[]): string[] {
-    const entries = unlessGone(() => readdirSync(this.path(...path), { withFileTypes: true }), []);
-    return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+    return foldersIn(this.path(...path));
   }
 
   private exists(...path: string[]): boolean {
@@ -243,7 +206,7 @@ export class ConfigfsTree {
   }
 
   private text(...path: string[]): string | null {
-    return unlessGone(() => readAtOnce(this.path(...path)).trim(), null);
+    return textOf(this.path(...path));
   }
 
   /** Joined as they are: some sixty times a look, and nothing in them needs to be made normal. */

@@ -1,5 +1,6 @@
-import { readdirSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { foldersIn } from './configfs-files';
 
 const numberOf = (folder: string): number => Number(folder.slice(folder.lastIndexOf('_') + 1));
 
@@ -14,6 +15,8 @@ export class HbaIndex {
   /** By folder, the backstores in it. */
   private readonly folders = new Map<string, string[]>();
   private readonly byName = new Map<string, string>();
+  /** An HBA is there before its backstore is. */
+  private readonly unfinished = new Set<string>();
   private readonly taken = new Set<number>();
   /** None below it is free. */
   private lowest = 0;
@@ -54,20 +57,24 @@ export class HbaIndex {
 
   private refresh(anyway: boolean): void {
     const { text, settled } = this.stampNow();
-    // an HBA is there before its backstore is
-    const unfinished = [...this.folders.values()].some((names) => names.length === 0);
-    if (!anyway && text !== '' && text === this.stamp && !unfinished) return;
+    if (!anyway && text !== '' && text === this.stamp) {
+      for (const folder of this.unfinished) this.note(folder, foldersIn(join(this.core, folder)));
+      return;
+    }
+    this.unfinished.clear();
     this.folders.clear();
     this.byName.clear();
     this.taken.clear();
     this.lowest = 0;
     // all of them: a folder that went and came again between two looks has the same name and another backstore
-    for (const folder of this.list('').filter((name) => name !== 'alua')) this.note(folder, this.list(folder));
+    for (const folder of foldersIn(this.core).filter((name) => name !== 'alua')) this.note(folder, foldersIn(join(this.core, folder)));
     this.stamp = settled ? text : '';
   }
 
   private note(folder: string, names: string[]): void {
     this.folders.set(folder, names);
+    if (names.length === 0) this.unfinished.add(folder);
+    else this.unfinished.delete(folder);
     this.taken.add(numberOf(folder));
     if (folder.startsWith('fileio_')) for (const name of names) this.byName.set(name, folder);
   }
@@ -75,18 +82,9 @@ export class HbaIndex {
   private forget(folder: string): void {
     for (const name of this.folders.get(folder) ?? []) if (this.byName.get(name) === folder) this.byName.delete(name);
     this.folders.delete(folder);
+    this.unfinished.delete(folder);
     this.taken.delete(numberOf(folder));
     this.lowest = Math.min(this.lowest, numberOf(folder));
-  }
-
-  private list(folder: string): string[] {
-    try {
-      return readdirSync(join(this.core, folder), { withFileTypes: true })
-        .filter((entry) => entry.isDirectory())
-        .map(({ name }) => name);
-    } catch {
-      return []; // it went meanwhile
-    }
   }
 
   /** Of `core` itself: the kernel stamps a folder of configfs, and counts its folders, when one is made or taken away in it. */

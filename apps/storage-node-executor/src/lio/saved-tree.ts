@@ -1,7 +1,8 @@
-import { readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
+import { readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { ConfigfsTree } from './configfs';
+import { parseBackstoreInfo, type ConfigfsTree } from './configfs';
+import { foldersIn, isLun, linkIn, lunNumber, textOf } from './configfs-files';
 import { portalFolder, portalOfFolder } from './target-names';
 import type { DesiredTarget } from './target-state';
 import { BACKSTORE_ATTRIBUTES, tpgAttributes, type Values } from './wished-values';
@@ -11,23 +12,8 @@ export class CannotSave extends Error {}
 
 type Json = Record<string, unknown>;
 
-const text = (...path: string[]): string => {
-  try {
-    return readFileSync(join(...path), 'utf8').trim();
-  } catch {
-    return '';
-  }
-};
-const folders = (...path: string[]): string[] => {
-  try {
-    return readdirSync(join(...path), { withFileTypes: true })
-      .filter((entry) => entry.isDirectory())
-      .map(({ name }) => name)
-      .sort();
-  } catch {
-    return [];
-  }
-};
+const text = (...path: string[]): string => textOf(join(...path)) ?? '';
+const folders = (...path: string[]): string[] => foldersIn(join(...path)).sort();
 
 /** As rtslib does (rtslib_fb/node.py, `dump`): what can be read and written; whole numbers as such. */
 const written = (numbers: boolean, ...path: string[]): Json => {
@@ -72,8 +58,8 @@ const ofPlugin = (plugin: string, device: string): Json => {
   const write_back = text(device, 'attrib/emulate_write_cache') === '1';
   switch (plugin) {
     case 'fileio': {
-      const [, file, size] = /File: (\S+)\s+Size: (\d+)/.exec(info) ?? [];
-      return { plugin, dev: text(device, 'udev_path') || file, size: Number(size), aio: /Async: 1/.test(info), write_back, wwn };
+      const { file, sizeBytes } = parseBackstoreInfo(info);
+      return { plugin, dev: text(device, 'udev_path') || file, size: sizeBytes, aio: /Async: 1/.test(info), write_back, wwn };
     }
     case 'iblock':
       return { plugin: 'block', dev: text(device, 'udev_path'), readonly: /readonly: 1/.test(info), write_back, wwn };
@@ -96,13 +82,12 @@ const foreignDevice = (hba: string, name: string, core: string): Json => {
   };
 };
 
-const linkIn = (path: string): { alias: string; to: string } => {
-  const link = readdirSync(path, { withFileTypes: true }).find((entry) => entry.isSymbolicLink());
+const linkOf = (path: string): { alias: string; to: string } => {
+  const link = linkIn(path);
   if (!link) throw new CannotSave(`There is a LUN without a backstore: ${basename(path)}.`);
-  return { alias: link.name, to: readlinkSync(join(path, link.name)) };
+  return { alias: link.name, to: link.to };
 };
-const lunNumber = (folder: string): number => Number(folder.slice('lun_'.length));
-const lunsIn = (path: string): string[] => folders(path).filter((folder) => /^lun_\d+$/.test(folder));
+const lunsIn = (path: string): string[] => folders(path).filter(isLun);
 
 /** rtslib's names of plug-ins. */
 export const PLUGINS: Record<string, string> = { iblock: 'block', rd_mcp: 'ramdisk' };
@@ -125,13 +110,13 @@ const secrets = (path: string): Json =>
   );
 
 const lunOf = (path: string, folder: string): Json => {
-  const { alias, to } = linkIn(join(path, folder));
+  const { alias, to } = linkOf(join(path, folder));
   const group = /^[^:]*: *(.*)$/m.exec(text(path, folder, 'alua_tg_pt_gp'))?.[1] ?? null;
   return { index: lunNumber(folder), storage_object: objectPath(to), alias, alua_tg_pt_gp_name: group };
 };
 
 const mappedLun = (path: string, folder: string): Json => {
-  const { alias, to } = linkIn(join(path, folder));
+  const { alias, to } = linkOf(join(path, folder));
   return { index: lunNumber(folder), tpg_lun: lunNumber(basename(to)), alias, write_protect: text(path, folder, 'write_protect') === '1' };
 };
 

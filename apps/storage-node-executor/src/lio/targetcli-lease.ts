@@ -27,20 +27,23 @@ const took = durations('spindle_node_step_duration_seconds', 'Time of one step o
 const results = counter('spindle_node_steps_total', 'Steps of targetcli by how they ended: `ok`, or the kind of fault', ['step', 'result']);
 const timeouts = counter('spindle_node_targetcli_timeouts_total', 'Steps to which targetcli said nothing in time');
 
-/** Counts and times a step. */
+/** Counts and times a step. @param began on the clock of `performance.now()` */
+const record = (step: string, began: number, error?: unknown): void => {
+  const result = error === undefined ? 'ok' : error instanceof TargetCLIError ? error.kind : 'unknown';
+  took.observe({ step }, (performance.now() - began) / 1_000);
+  results.inc({ step, result });
+  if (result === 'timeout') timeouts.inc();
+};
+
 const observed = async (step: string, run: () => Promise<void>): Promise<void> => {
-  const stop = took.startTimer({ step });
+  const began = performance.now();
   try {
     await run();
-    results.inc({ step, result: 'ok' });
   } catch (error) {
-    const kind = error instanceof TargetCLIError ? error.kind : 'unknown';
-    results.inc({ step, result: kind });
-    if (kind === 'timeout') timeouts.inc();
+    record(step, began, error);
     throw error;
-  } finally {
-    stop();
   }
+  record(step, began);
 };
 
 /**
@@ -155,16 +158,13 @@ export class TargetcliLease {
   async act(step: string, change: () => void): Promise<void> {
     if (!this.session?.alive) await this.acquireUnlessAlive();
     const began = this.nodeLease.mustHold();
-    let result = 'ok';
     try {
       change();
     } catch (error) {
-      result = error instanceof TargetCLIError ? error.kind : 'unknown';
+      record(step, began, error);
       throw error;
-    } finally {
-      took.observe({ step }, (performance.now() - began) / 1_000);
-      results.inc({ step, result });
     }
+    record(step, began);
   }
 
   /** The lock is held from the wish before this one, and nobody waits for it so long that it is handed over. */
