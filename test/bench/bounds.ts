@@ -63,13 +63,12 @@ const TRAIL_MS = 5_000;
 const memoryBound = (rows: Row[]): Bound =>
   most('memory of any service, MB', Math.max(...rows.filter(({ unit }) => unit === 'MB').map(({ value }) => value)), MOST_MB);
 
-/** @param node rows of the same run's node section, if it was measured */
-export const stormBounds = (rows: Row[], node: Row[] | undefined, name: Name, { storm: count }: NodeProfile): Bound[] => {
+export const stormBounds = (rows: Row[], name: Name, { storm: count }: NodeProfile): Bound[] => {
   const of = valuesOf(rows);
   const storm = `boot storm of ${count}, configfs engine`;
-  const alone = node && valuesOf(node)(`restore of ${count}, configfs engine`);
+  const alone = of(`the node's own time for ${count}, configfs engine`);
   return [
-    ...(alone ? [most(`${storm}: last ACTIVE to the node's own time`, of(`${storm}: last ACTIVE after`) / alone, LIMITS[name].storm)] : []),
+    most(`${storm}: last ACTIVE to the node's own time`, of(`${storm}: last ACTIVE after`) / alone, LIMITS[name].storm),
     most(`${storm}: trail complete, ms after the last ACTIVE`, of(`${storm}: trail complete after the last ACTIVE`), TRAIL_MS),
     memoryBound(rows),
   ];
@@ -77,7 +76,7 @@ export const stormBounds = (rows: Row[], node: Row[] | undefined, name: Name, { 
 
 export const controlBounds = (rows: Row[], name: Name): Bound[] => {
   const of = valuesOf(rows);
-  const trail = of('entries from the outbox to the trail') / of('create and delete over NATS, 16 clients');
+  const trail = of('entries from the outbox to the trail') / of('create and delete over NATS, 64 clients');
   return [
     least('commands over NATS to bare transactions of two inserts, %', of('commands to bare transactions'), LIMITS[name].percent),
     least('trail entries to commands, each second', trail, 1),

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -6,21 +6,18 @@ import { projectRoot } from '#embedded';
 import { boundsTable, controlBounds, holds, nodeBounds, stormBounds } from './bounds';
 import { measureControlPlane } from './control-plane';
 import { NODE_PROFILES, nodeSection } from './node-section';
-import { performancePage, type Measured, type Run } from './performance-page';
+import { performancePage, SECTIONS, type Measured, type Profile, type Section } from './performance-page';
 import { costPlot } from './cost-plot';
 import { asTable } from './row';
-import { stormSection } from './storm-section';
-
-const SECTIONS = ['node', 'storm', 'control'] as const;
-type Section = (typeof SECTIONS)[number];
+import { nodeAlone, stormSection } from './storm-section';
 
 const USAGE = `npm run bench -- [${SECTIONS.join(' | ')}] [options]
   --profile short   what .ci/run does, some minutes; default: full
   --json            print the figures as JSON
-  --report          write docs/performance.md's tables and docs/performance.svg from this run
+  --report          write docs/performance.md and docs/performance.svg from the last full run of each section
 Exits with 1 when a ratio passes its bound.`;
 
-const measure = async (section: Section, { profile, sections }: Run, say: (line: string) => void): Promise<Measured> => {
+const figures = async (section: Section, profile: Profile, say: (line: string) => void): Promise<Pick<Measured, 'rows' | 'bounds'>> => {
   const node = NODE_PROFILES[profile];
   switch (section) {
     case 'node': {
@@ -28,8 +25,12 @@ const measure = async (section: Section, { profile, sections }: Run, say: (line:
       return { rows, bounds: nodeBounds(rows, profile, node) };
     }
     case 'storm': {
-      const rows = [...(await stormSection('configfs', node.storm, say)), ...(await stormSection('targetcli', node.burst, say))];
-      return { rows, bounds: stormBounds(rows, sections.node?.rows, profile, node) };
+      const rows = [
+        await nodeAlone(node.storm, say),
+        ...(await stormSection('configfs', node.storm, say)),
+        ...(await stormSection('targetcli', node.burst, say)),
+      ];
+      return { rows, bounds: stormBounds(rows, profile, node) };
     }
     case 'control': {
       const rows = await measureControlPlane(profile === 'full', say);
@@ -57,20 +58,32 @@ export const main = async (argv: string[], commit: string): Promise<number> => {
     return values.help ? 0 : 2;
   }
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
-  const run: Run = { commit, profile, machine: `${availableParallelism()} CPUs, ${Math.round(totalmem() / 2 ** 30)} GB`, sections: {} };
+  const machine = `${availableParallelism()} CPUs, ${Math.round(totalmem() / 2 ** 30)} GB`;
+  const run: Measured[] = [];
   for (const section of chosen) {
-    run.sections[section] = await measure(section, run, say);
-    say(`${section}\n${asTable(run.sections[section].rows)}\n${boundsTable(run.sections[section].bounds)}`);
+    const measured = { section, commit, machine, ...(await figures(section, profile, say)) };
+    keep(profile, measured);
+    run.push(measured);
+    say(`${section}\n${asTable(measured.rows)}\n${boundsTable(measured.bounds)}`);
   }
-  const bounds = chosen.flatMap((section) => run.sections[section]!.bounds);
-  if (values.json) process.stdout.write(`${JSON.stringify(run, null, 2)}\n`);
-  if (values.report) keep(run);
+  const bounds = run.flatMap((measured) => measured.bounds);
+  if (values.json) process.stdout.write(`${JSON.stringify({ profile, sections: run }, null, 2)}\n`);
+  if (values.report) report();
   say(`${bounds.filter(holds).length} of ${bounds.length} ratios are within their bounds`);
   return bounds.every(holds) ? 0 : 1;
 };
 
-const keep = (run: Run): void => {
+const keptIn = (profile: Profile): string => join(projectRoot(), '.spindle/bench', profile);
+
+const keep = (profile: Profile, measured: Measured): void => {
+  mkdirSync(keptIn(profile), { recursive: true });
+  writeFileSync(join(keptIn(profile), `${measured.section}.json`), JSON.stringify(measured, null, 2));
+};
+
+/** @throws Error when a section was never measured here: the page has all or is not written. */
+const report = (): void => {
+  const sections = SECTIONS.map((section) => JSON.parse(readFileSync(join(keptIn('full'), `${section}.json`), 'utf8')) as Measured);
   const docs = join(projectRoot(), 'docs');
-  writeFileSync(join(docs, 'performance.md'), performancePage(run));
-  if (run.sections.node) writeFileSync(join(docs, 'performance.svg'), costPlot(run.sections.node.rows));
+  writeFileSync(join(docs, 'performance.md'), performancePage(sections));
+  writeFileSync(join(docs, 'performance.svg'), costPlot(sections.find(({ section }) => section === 'node')!.rows));
 };

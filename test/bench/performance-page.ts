@@ -1,16 +1,17 @@
 import { holds, type Bound } from './bounds';
 import type { Row } from './row';
 
+export const SECTIONS = ['node', 'storm', 'control'] as const;
+export type Section = (typeof SECTIONS)[number];
+export type Profile = 'short' | 'full';
+
+/** A section of one run. */
 export interface Measured {
+  section: Section;
+  commit: string;
+  machine: string;
   rows: Row[];
   bounds: Bound[];
-}
-
-export interface Run {
-  commit: string;
-  profile: 'short' | 'full';
-  machine: string;
-  sections: Partial<Record<'node' | 'storm' | 'control', Measured>>;
 }
 
 const TITLES = { node: 'One storage node', storm: 'Boot storm', control: 'The control plane alone' };
@@ -27,7 +28,10 @@ builds all of it, once for each process. A restore is the wishes of a whole node
   storm: `A whole Spindle, each machine with a disk of its own, all creates sent at once over NATS, on the same two CPUs as the lab: from the first request to the last
 \`target.created\`. The trail is complete when an entry stands there for each. Memory is RSS.`,
   control: `Postgres, NATS and the services as usual. The storage node is **simulated**: it answers every wish at once, so that only the control plane is measured. The
-floor is a client that commits two inserts a transaction on the same Postgres, with as many connections.`,
+limit is a client that commits two inserts a transaction on the same Postgres, with as many connections, and it is out of reach: a command that is accepted, done by
+a node and recorded is a request and its answer, a wish and its answer, an event and an entry of the trail for each of its two changes of state (stored messages, with
+their acknowledgements), some ten rows in place of two, and a Merkle leaf each. Its CPU, process by process, is in the table; together they share the same two CPUs as the
+bare transactions, so the highest rate is CPUs divided by that sum. No function of any process takes a tenth of it: what is left to save is doing fewer things.`,
 };
 
 const cell = (value: number): string => value.toLocaleString('en', { maximumSignificantDigits: 4 });
@@ -45,14 +49,15 @@ const table = (rows: Row[]): string =>
 const boundRow = (bound: Bound): string =>
   `| ${bound.what} | ${cell(bound.ratio)} | ${bound.side === 'most' ? 'at most' : 'at least'} ${bound.limit} | ${holds(bound) ? 'yes' : '**no**'} |`;
 
-/** docs/performance.md, whole. Pure. */
-export const performancePage = ({ commit, profile, machine, sections }: Run): string => {
-  const names = (['node', 'storm', 'control'] as const).filter((name) => sections[name]);
-  const bounds = names.flatMap((name) => sections[name]!.bounds);
-  return `# What it costs
+const part = ({ section, commit, machine, rows }: Measured): string =>
+  `## ${TITLES[section]}\n\n${NOTES[section]}\n\nCommit ${commit}, ${machine}.\n\n${table(rows)}`;
 
-Written by \`npm run bench -- --report\`; \`npm run bench -- --help\` says what else there is, and \`--profile short\` is what CI runs. Ratios of one run bind, absolute
-times are of this machine: commit ${commit}, ${machine}, profile ${profile}. Everything ran on it at once: clients, services, Postgres, NATS, and the storage lab (a Linux kernel as an ordinary process, in which system calls are several times dearer than on real hardware).
+/** docs/performance.md, whole. Pure. */
+export const performancePage = (sections: Measured[]): string => `# What it costs
+
+Written by \`npm run bench -- --report\`; \`npm run bench -- --help\` says what else there is, and \`--profile short\` is what CI runs. Ratios of one section's run bind,
+absolute times are of the machine named with them. Everything ran on it at once: clients, services, Postgres, NATS, and the storage lab (a Linux kernel as an ordinary
+process, in which system calls are several times dearer than on real hardware).
 
 ![Cost of one more target against how many there are](performance.svg)
 
@@ -60,8 +65,7 @@ times are of this machine: commit ${commit}, ${machine}, profile ${profile}. Eve
 
 | what | seen | must be | holds |
 |---|---|---|---|
-${bounds.map(boundRow).join('\n')}
+${sections.flatMap(({ bounds }) => bounds.map(boundRow)).join('\n')}
 
-${names.map((name) => `## ${TITLES[name]}\n\n${NOTES[name]}\n\n${table(sections[name]!.rows)}`).join('\n\n')}
+${sections.map(part).join('\n\n')}
 `;
-};

@@ -1,4 +1,5 @@
 import { startSpindleForTests, type SpindleForTests } from '../harness/spindle-for-tests';
+import { BenchLab } from './bench-lab';
 import { rssMb, statusOf } from './memory';
 import { one, percentile, type Row } from './row';
 
@@ -72,6 +73,18 @@ const storm = async (spindle: SpindleForTests, count: number): Promise<Storm> =>
   }
   refused.unsubscribe();
   return { active, auditedMs: performance.now() - began, memory: await memory(spindle) };
+};
+
+/** The wishes of a whole node one after another, with nothing of the control plane: what a storm cannot go below. */
+export const nodeAlone = async (count: number, say: (line: string) => void): Promise<Row> => {
+  say(`the node's own time for ${count}`);
+  const lab = await BenchLab.start();
+  try {
+    const { ours } = await lab.run('restore', count, 'configfs');
+    return one(`the node's own time for ${count}, configfs engine`, ours![0]!, 'ms');
+  } finally {
+    await lab.stop();
+  }
 };
 
 /** Through NATS, Postgres, outbox, node and kernel, with events and audit trail. */

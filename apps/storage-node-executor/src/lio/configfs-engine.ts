@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Step } from '../plan-target';
@@ -50,8 +50,8 @@ const removeTpg = (path: string): void => {
   rmdirSync(path);
 };
 
-/** Names of links say nothing to anybody; rtslib's are as long. */
-const linkName = (): string => randomBytes(5).toString('hex');
+/** Names of links say nothing to anybody; rtslib's are as long. Node draws the entropy of many UUIDs at once. */
+const linkName = (): string => randomUUID().replace('-', '').slice(0, 10);
 
 /**
  * Does each step by the very calls of configfs that rtslib would make for it, without targetcli: mkdir, symlink and single writes. The
