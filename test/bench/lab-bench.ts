@@ -124,8 +124,16 @@ const inTurn = async (engine: Engine, rounds: number): Promise<Times> => {
 /** Of a burst: with a thousand others targetcli takes seconds for each. */
 const DELETED = 10;
 
+/** Has each step that `adapter` performs noted, by its name. */
+const noteSteps = (adapter: Engine['adapter'], times: Times): void => {
+  const perform = adapter.perform.bind(adapter);
+  adapter.perform = async (step) => note(times, step.step, await timed(() => perform(step)));
+};
+
 /** Many after one another, as a class that is switched on. The first one's start-up is in it. */
 const burst = async ({ adapter, close: release }: Engine, count: number): Promise<Times> => {
+  const steps: Times = {};
+  noteSteps(adapter, steps);
   const wishes = Array.from({ length: count }, (_, number) => wishOf(`burst-${number}`));
   adapter.stay();
   const create = await timed(async () => {
@@ -140,7 +148,7 @@ const burst = async ({ adapter, close: release }: Engine, count: number): Promis
   const fast = openEngine('configfs');
   for (const wish of wishes) await fast.adapter.deleteTarget(wish.iqn, `spindle-${wish.disk.disk_id}`);
   await fast.close();
-  return { create: [create / count], delete: [remove / removed.length] };
+  return { create: [create / count], delete: [remove / removed.length], ...steps };
 };
 
 /** What comes after a node's start: whole wishes, each with its journal, checks of its image, plan, run and read-back. */

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { ConfigfsTree } from '../../apps/storage-node-executor/src/lio/configfs';
 import type { TargetCLIError } from '../../apps/storage-node-executor/src/lio/targetcli-errors';
 import { TargetcliLease } from '../../apps/storage-node-executor/src/lio/targetcli-lease';
@@ -6,7 +7,8 @@ import { NodeLease } from '../../apps/storage-node-executor/src/node-lease';
 
 /**
  * Runs inside the lab: calls methods of the adapter in the order of argv[2], `[[method, ...arguments], …]`, and prints what each
- * came to as JSON. `['lease', ms]` is none of them: it grants the node for so long from now, or ends that with 0.
+ * came to as JSON. Two are none of them: `['lease', ms]` grants the node for so long from now, or ends that with 0, and `['by-hand', folder]`
+ * makes a folder of configfs past everything.
  */
 const main = async (): Promise<void> => {
   const nodeLease = new NodeLease();
@@ -37,7 +39,8 @@ const main = async (): Promise<void> => {
         nodeLease.end();
         nodeLease.grant(performance.now() + Number(given[0]));
         outcomes.push('done');
-      } else outcomes.push((await methods[method]!.apply(adapter, given)) ?? 'done');
+      } else if (method === 'by-hand') outcomes.push(mkdirSync(String(given[0]), { recursive: true }) && 'done');
+      else outcomes.push((await methods[method]!.apply(adapter, given)) ?? 'done');
     } catch (error) {
       const { name, code, step } = (error instanceof ChangeFailed ? error.fault : error) as Partial<TargetCLIError>;
       outcomes.push({ name, code, step, ...(error instanceof ChangeFailed && !error.undone ? { undone: false } : {}) });

@@ -105,6 +105,24 @@ describe.each(['targetcli', 'configfs'] as const)('by %s', (engine) => {
     expect(deleted.outcomes).toEqual([{ steps: 3 }, []]);
   });
 
+  test('a target is deleted and made again in one burst, as often as one likes', async () => {
+    const image = node.image();
+    const disk = { disk_id: image.id, image_file: image.file, size_bytes: IMAGE_BYTES, read_only: false };
+    const round: Call[] = [
+      ['createTargetForMachine', 'again', disk],
+      ['deleteTargetForMachine', 'again'],
+    ];
+
+    const { outcomes } = await call(...round, ...round, ['createTargetForMachine', 'other', disk], ...round, [
+      'deleteTargetForMachine',
+      'other',
+    ]);
+
+    expect(outcomes.slice(0, 5)).toEqual([{ steps: 9 }, { steps: 3 }, { steps: 9 }, { steps: 3 }, { steps: 9 }]);
+    // made on the disk that the other one has, which keeps it
+    expect(outcomes.slice(5)).toEqual([{ steps: 7 }, { steps: 3 }, { steps: 3 }]);
+  });
+
   test('each method says by code why it was refused', async () => {
     const image = node.image();
     const { outcomes } = await call(
@@ -201,6 +219,20 @@ describe('targetcli as we use it', () => {
     expect(preferences).toMatchObject({ color_mode: false, logfile: '/dev/null', loglevel_file: 'critical', max_backup_files: '10' });
     expect(await node.sh('stat -c %a /run/adapter-driver')).toBe('700');
     expect(await node.sh('ls /run/adapter-driver')).not.toContain('log.txt');
+  });
+
+  test('a target that was made past it since it began is deleted all the same', async () => {
+    const iqn = `${PREFIX}:by-hand`;
+    const { outcomes, started } = await call(
+      ['createIscsiTarget', `${PREFIX}:first`],
+      ['by-hand', `/sys/kernel/config/target/iscsi/${iqn}/tpgt_1/acls/${PREFIX}:m`],
+      ['deleteTarget', iqn, null],
+      ['deleteTarget', `${PREFIX}:first`, null],
+      ['listTargets'],
+    );
+
+    expect(outcomes).toEqual(['done', 'done', { steps: 1 }, { steps: 1 }, []]);
+    expect(started).toBe(1);
   });
 
   test('a burst hands the lock over to an administrator who waits for it', async () => {

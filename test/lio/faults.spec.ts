@@ -216,7 +216,7 @@ describe('a fault at each step leaves the node as it was', () => {
 
   test('what cannot be undone is unknown, and the same wish finishes it later', async () => {
     const wish = wishFor(node.image());
-    await behave('break (portals create|iscsi delete)');
+    await behave('break (portals create|delete tag|iscsi delete)');
 
     const failure = await node.failure(wish);
     await behave('honest');

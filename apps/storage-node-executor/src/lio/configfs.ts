@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, rmdirSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import type { Portal } from '#contracts';
 import { CHAP_FILES, chapFingerprint, type ChapCredentials, type ChapValues } from './chap-credentials';
@@ -48,8 +48,8 @@ export const parseLunPath = (info: string): string | null => {
 };
 
 /**
- * Reads the live state of LIO: the only source of truth about it. Reads are short and never wait for targetcli. Of changes, it makes the one
- * that must not go through targetcli.
+ * Reads the live state of LIO: the only source of truth about it. Reads are short and never wait for targetcli. Of changes, it makes those
+ * that must not, or need not, go through targetcli.
  */
 export class ConfigfsTree {
   readonly hbas: HbaIndex;
@@ -76,11 +76,11 @@ export class ConfigfsTree {
   target(iqn: string): SeenTarget | null {
     if (!this.exists('iscsi', iqn)) return null;
     const tpg = ['iscsi', iqn, 'tpgt_1'];
-    const tpgs = this.folders('iscsi', iqn).filter((name) => /^tpgt_\d+$/.test(name));
+    const tpgs = this.tpgTags(iqn);
     const acls = this.folders(...tpg, 'acls').map((initiatorIqn) => this.acl([...tpg, 'acls', initiatorIqn], initiatorIqn));
     return {
       iqn,
-      hasTpg: tpgs.includes('tpgt_1'),
+      hasTpg: tpgs.includes(1),
       enabled: this.text(...tpg, 'enable') === '1',
       attributes: this.values(TPG_ATTRIBUTES, ...tpg, 'attrib'),
       parameters: this.values(TPG_PARAMETERS, ...tpg, 'param'),
@@ -90,8 +90,12 @@ export class ConfigfsTree {
       luns: this.folders(...tpg, 'lun').map((folder) => this.lun([...tpg, 'lun', folder], lunNumber(folder))),
       acls,
       sessions: acls.flatMap(({ initiatorIqn }) => this.session(iqn, initiatorIqn) ?? []),
-      otherTpgs: tpgs.filter((name) => name !== 'tpgt_1').map((name) => Number(name.slice('tpgt_'.length))),
+      otherTpgs: tpgs.filter((tag) => tag !== 1),
     };
+  }
+
+  tpgTags(iqn: string): number[] {
+    return this.folders('iscsi', iqn).flatMap((name) => (/^tpgt_\d+$/.test(name) ? [Number(name.slice('tpgt_'.length))] : []));
   }
 
   session(iqn: string, initiatorIqn: string): SeenSession | null {
@@ -154,6 +158,18 @@ export class ConfigfsTree {
     const values = credentials.reveal();
     for (const name of CHAP_FILES)
       putValue(this.path('iscsi', iqnToken(iqn), 'tpgt_1', 'acls', iqnToken(initiatorIqn), 'auth', name), values[name] || 'NULL');
+  }
+
+  /** @returns false when something is still in it */
+  removeTargetFolder(iqn: string): boolean {
+    try {
+      rmdirSync(this.path('iscsi', iqnToken(iqn)));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code === 'ENOTEMPTY' || code === 'EBUSY') return false;
+      if (code !== 'ENOENT') throw error;
+    }
+    return true;
   }
 
   private acl(path: string[], initiatorIqn: string): SeenAcl {

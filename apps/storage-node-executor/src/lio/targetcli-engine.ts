@@ -3,10 +3,14 @@ import type { ChapCredentials } from './chap-credentials';
 import type { ConfigfsTree } from './configfs';
 import { TargetCLIError } from './targetcli-errors';
 import type { TargetcliLease } from './targetcli-lease';
-import { isDoneWhenGone, linesOf, saveLine } from './targetcli-lines';
+import { REFRESH_TARGETS, isDoneWhenGone, linesOf, saveLine } from './targetcli-lines';
 
 /** Does each step by lines for one long-lived targetcli: the distribution's own way, and the default. */
 export class TargetcliEngine {
+  /** Targets that are gone and that the running targetcli, the so-manyth, still shows. */
+  private readonly stale = new Set<string>();
+  private staleIn = 0;
+
   constructor(
     private readonly lease: TargetcliLease,
     private readonly tree: ConfigfsTree,
@@ -17,7 +21,38 @@ export class TargetcliEngine {
     if (step.step === 'set-acl-secrets') return this.setAclSecrets(step.iqn, step.initiatorIqn, step.chap);
     // rtslib deletes a backstore together with every LUN on it, sessions or not (rtslib_fb/tcm.py, `delete`)
     if (step.step === 'delete-unused-backstore' && this.tree.isExported(step.backstore)) return;
-    for (const line of linesOf(step)) await this.lease.run(line, step.step).catch((error: unknown) => this.unlessDone(step, error));
+    if (step.step === 'delete-target') return this.deleteTarget(step);
+    if (step.step === 'create-target' && this.isStale(step.iqn)) await this.refresh(step);
+    await this.runLines(step, linesOf(step));
+  }
+
+  /**
+   * TPG by TPG, and then the empty folder without targetcli: after `/iscsi delete` it builds its tree of all targets anew, ten seconds with four
+   * hundred of them, and after the deletion of a TPG that of one target (ui_target.py, `refresh`).
+   */
+  private async deleteTarget(step: Extract<Step, { step: 'delete-target' }>): Promise<void> {
+    for (const tag of this.tree.tpgTags(step.iqn)) await this.runLines(step, linesOf({ step: 'delete-tpg', iqn: step.iqn, tag }));
+    let isGone = false;
+    await this.lease.act(step.step, () => void (isGone = this.tree.removeTargetFolder(step.iqn)));
+    // made past targetcli since the process began: it does not know the path of a TPG, but finds the target by its name
+    if (!isGone) return this.runLines(step, linesOf(step));
+    if (this.staleIn !== this.lease.started) this.stale.clear();
+    this.staleIn = this.lease.started;
+    this.stale.add(step.iqn);
+  }
+
+  private isStale(iqn: string): boolean {
+    return this.staleIn === this.lease.started && this.stale.has(iqn);
+  }
+
+  /** It makes no second node of a name that it still shows, and dies of it (configshell_fb/node.py, "already used by a sibling"). */
+  private async refresh(step: Step): Promise<void> {
+    await this.runLines(step, [REFRESH_TARGETS]);
+    this.stale.clear();
+  }
+
+  private async runLines(step: Step, lines: string[]): Promise<void> {
+    for (const line of lines) await this.lease.run(line, step.step).catch((error: unknown) => this.unlessDone(step, error));
   }
 
   async saveConfig(file: string): Promise<void> {

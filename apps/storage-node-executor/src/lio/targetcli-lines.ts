@@ -85,6 +85,9 @@ export const linesOf = (step: Step): string[] => {
   }
 };
 
+/** Has it read all targets again. */
+export const REFRESH_TARGETS = '/iscsi refresh';
+
 /** No other file: 2.1.53 sets the mode of the folder to 0600, whichever it is. */
 export const saveLine = (file: string): string => `/ saveconfig savefile=${token(file)}`;
 
