@@ -32,7 +32,7 @@ beforeAll(async () => {
     projectRoot: projectRoot(),
     natsPort: spindle.nats.port,
     natsSeedFile: spindle.credentials.bus.seedFile('node-lab-2'),
-    executorEnv: { NODE_ID: 'lab-2' },
+    executorEnv: { NODE_ID: 'lab-2', LIO_ENGINE: 'configfs' }, // the engine is each node's own affair
     log: () => undefined,
   });
   await second.startExecutor();
