@@ -65,11 +65,13 @@ const memoryBound = (rows: Row[]): Bound =>
 
 export const stormBounds = (rows: Row[], name: Name, { storm: count }: NodeProfile): Bound[] => {
   const of = valuesOf(rows);
-  const storm = `boot storm of ${count}, configfs engine`;
   const alone = of(`the node's own time for ${count}, configfs engine`);
-  return [
+  const boundsOf = (storm: string): Bound[] => [
     most(`${storm}: last ACTIVE to the node's own time`, of(`${storm}: last ACTIVE after`) / alone, LIMITS[name].storm),
     most(`${storm}: trail complete, ms after the last ACTIVE`, of(`${storm}: trail complete after the last ACTIVE`), TRAIL_MS),
+  ];
+  return [
+    ...['a disk each', 'one disk'].flatMap((disks) => boundsOf(`boot storm of ${count}, ${disks}, configfs engine`)),
     memoryBound(rows),
   ];
 };

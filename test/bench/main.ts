@@ -27,8 +27,9 @@ const figures = async (section: Section, profile: Profile, say: (line: string) =
     case 'storm': {
       const rows = [
         await nodeAlone(node.storm, say),
-        ...(await stormSection('configfs', node.storm, say)),
-        ...(await stormSection('targetcli', node.burst, say)),
+        ...(await stormSection('configfs', node.storm, 'a disk each', say)),
+        ...(await stormSection('configfs', node.storm, 'one disk', say)),
+        ...(await stormSection('targetcli', node.burst, 'a disk each', say)),
       ];
       return { rows, bounds: stormBounds(rows, profile, node) };
     }

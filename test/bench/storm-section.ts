@@ -41,9 +41,13 @@ interface Storm {
   memory: Record<string, number>;
 }
 
-/** All machines at once, a disk of its own for each. */
-const storm = async (spindle: SpindleForTests, count: number): Promise<Storm> => {
-  const images = await inLanes(count, () => spindle.image({ bytes: 1024 * 1024 }));
+/** A disk of its own for each machine, or one that all read. */
+type Disks = 'a disk each' | 'one disk';
+
+/** All machines at once. */
+const storm = async (spindle: SpindleForTests, count: number, disks: Disks): Promise<Storm> => {
+  const shared = disks === 'one disk' ? await spindle.image({ bytes: 1024 * 1024, read_only: true }) : undefined;
+  const images = await inLanes(count, async () => shared ?? (await spindle.image({ bytes: 1024 * 1024 })));
   const machines = await inLanes(count, () => spindle.machine());
   const active: number[] = [];
   const failed: string[] = [];
@@ -88,13 +92,18 @@ export const nodeAlone = async (count: number, say: (line: string) => void): Pro
 };
 
 /** Through NATS, Postgres, outbox, node and kernel, with events and audit trail. */
-export const stormSection = async (engine: 'targetcli' | 'configfs', count: number, say: (line: string) => void): Promise<Row[]> => {
-  say(`storm of ${count}, ${engine}`);
+export const stormSection = async (
+  engine: 'targetcli' | 'configfs',
+  count: number,
+  disks: Disks,
+  say: (line: string) => void,
+): Promise<Row[]> => {
+  say(`storm of ${count}, ${engine}, ${disks}`);
   const spindle = await startSpindleForTests(`bench-storm-${engine}`, { LIO_ENGINE: engine, QUEUE_LIMIT: '2000', QUEUE_WAIT_MS: '600000' });
   try {
     const rest = await memory(spindle);
-    const { active, auditedMs, memory: during } = await storm(spindle, count);
-    const name = `boot storm of ${count}, ${engine} engine`;
+    const { active, auditedMs, memory: during } = await storm(spindle, count, disks);
+    const name = `boot storm of ${count}, ${disks}, ${engine} engine`;
     const last = Math.max(...active);
     return [
       one(`${name}: last ACTIVE after`, last, 'ms'),
@@ -103,8 +112,8 @@ export const stormSection = async (engine: 'targetcli' | 'configfs', count: numb
       one(`${name}: targets per second`, count / (last / 1_000), '/s'),
       one(`${name}: trail complete after the last ACTIVE`, Math.max(0, auditedMs - last), 'ms'),
       ...Object.entries(during).flatMap(([part, mb]) => [
-        one(`memory of ${part} at rest`, rest[part] ?? 0, 'MB'),
-        one(`memory of ${part} after a storm of ${count}, ${engine} engine`, mb, 'MB'),
+        one(`${name}: memory of ${part} at rest`, rest[part] ?? 0, 'MB'),
+        one(`${name}: memory of ${part} after it`, mb, 'MB'),
       ]),
     ];
   } finally {

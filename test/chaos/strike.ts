@@ -6,6 +6,8 @@ export interface SettledTarget {
   iqn: string;
   initiator_iqn: string;
   disk_id: string;
+  /** Others may be on its disk. */
+  read_only: boolean;
   version: number;
 }
 

@@ -76,7 +76,9 @@ const holdLock = ({ spindle, prng }: Strike): Promise<unknown> =>
 const changeByHand = async ({ spindle, prng, settled }: Strike): Promise<void> => {
   let [target] = await settled();
   for (; !target; [target] = await settled()) await sleep(200);
-  await editByHand(spindle, prng.shuffled(Object.keys(EDITS) as EditName[])[0]!, target);
+  // of a disk that others are on, what is wrong is mended by the next wish of any of them, before anybody has looked for drift
+  const edits = (Object.keys(EDITS) as EditName[]).filter((name) => !target.read_only || name !== 'set-access-state');
+  await editByHand(spindle, prng.shuffled(edits)[0]!, target);
   for (const until = Date.now() + MENDED_LIMIT_MS; Date.now() < until; await sleep(200)) {
     const [now] = (await settled()).filter(({ id }) => id === target.id);
     if (now && now.version >= target.version + 2) return;

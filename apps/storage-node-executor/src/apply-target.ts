@@ -225,11 +225,10 @@ const refuseSharing = (
   seen: Seen,
   { journal, adapter }: Pick<ApplyParts, 'journal' | 'adapter'>,
 ): void => {
-  const others = journal
+  const alone = !wish.disk.read_only || mustBeRemade(desired, seen);
+  const inTheWay = journal
     .liveOn(wish.disk.disk_id)
-    .filter((other) => other.wish.target_id !== wish.target_id)
-    .filter((other) => adapter.tree.target(other.wish.iqn) !== null);
-  if (others.length === 0) return;
-  const writable = !wish.disk.read_only || others.some((other) => !other.wish.disk.read_only);
-  if (writable || mustBeRemade(desired, seen)) throw new CannotApply('IMAGE_IN_USE', 'create-backstore');
+    .filter((other) => other.wish.target_id !== wish.target_id && (alone || !other.wish.disk.read_only))
+    .some((other) => adapter.tree.hasTarget(other.wish.iqn)); // asked last: there may be a thousand readers
+  if (inTheWay) throw new CannotApply('IMAGE_IN_USE', 'create-backstore');
 };

@@ -119,6 +119,20 @@ test('a target that is gone and shows again is told, unless another of ours has 
   expect(ids()).toEqual([]);
 });
 
+test('a backstore is left over only when no other target is on the disk or about to be', () => {
+  const later = { ...wish(2), disk: wish(1).disk };
+  mkdirSync(join(dir, `target/core/fileio_0/spindle-${later.disk.disk_id}`), { recursive: true });
+  journal.settle({ phase: 'present', wish: wish(1) }, true);
+  journal.settle({ phase: 'absent', wish: wish(1, 2, 'absent') }, true);
+  scan.look(id(1));
+  const left = scan.drifted();
+  journal.begin(later, true);
+  scan.look(id(1));
+
+  expect(left).toMatchObject([{ target_id: id(1), drift: [{ kind: 'extra', what: 'backstore' }] }]);
+  expect(ids()).toEqual([]);
+});
+
 test('a target that nobody wishes for is told if the kernel shows it, whatever its phase', () => {
   for (const n of [1, 2]) mkdirSync(join(dir, 'target/iscsi', wish(n).iqn), { recursive: true });
   [1, 3].forEach(present);

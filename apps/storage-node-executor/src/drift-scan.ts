@@ -108,9 +108,7 @@ export class DriftScan {
   /** All that are there, what was found last time, and of those taken away the ones of which something shows. */
   private round(): string[] {
     const shown = new Set(this.adapter.tree.targetNames());
-    const left = this.journal
-      .absent()
-      .filter(({ wish }) => shown.has(wish.iqn) || this.journal.ownsBackstore(backstoreName(wish.disk.disk_id)));
+    const left = this.journal.absent().filter(({ wish }) => shown.has(wish.iqn) || this.journal.ownsBackstoreFor(wish));
     const ids = [...this.journal.live(), ...left].map(({ wish }) => wish.target_id);
     return [...new Set([...ids, ...this.found.keys()])];
   }
@@ -131,7 +129,7 @@ export class DriftScan {
     // begun and not settled: the wish comes again, and says how it ended
     if (phase === 'changing' && !this.unwished.has(wish.target_id)) return [];
     const ofAnother = this.journal.byName(wish.iqn) !== entry;
-    return leftovers(wish.iqn, name, ofAnother ? { ...seen, target: null } : seen, this.journal.ownsBackstore(name));
+    return leftovers(wish.iqn, name, ofAnother ? { ...seen, target: null } : seen, this.journal.ownsBackstoreFor(wish));
   }
 
   private remember(targetId: string, generation: number, drift: Drift[]): void {

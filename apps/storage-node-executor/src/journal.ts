@@ -47,6 +47,11 @@ class Index {
   get(key: string): string[] {
     return [...(this.ids.get(key) ?? [])];
   }
+
+  hasOther(key: string, id: string): boolean {
+    const ids = this.ids.get(key);
+    return ids !== undefined && ids.size > (ids.has(id) ? 1 : 0);
+  }
 }
 
 /**
@@ -57,6 +62,7 @@ export class Journal {
   private readonly entries = new Map<string, JournalEntry>();
   private readonly byIqn = new Index();
   private readonly byDisk = new Index();
+  private readonly liveByDisk = new Index();
   private readonly backstores = new Set<string>();
   private lines = 0;
 
@@ -95,7 +101,7 @@ export class Journal {
 
   /** Those that are there, or may be, on one disk. */
   liveOn(diskId: string): JournalEntry[] {
-    return this.entriesOf(this.byDisk.get(diskId)).filter(({ phase }) => phase !== 'absent');
+    return this.entriesOf(this.liveByDisk.get(diskId));
   }
 
   /** The target of this name that is there, or may be; else one that was taken away. */
@@ -111,6 +117,11 @@ export class Journal {
 
   ownsBackstore(name: string): boolean {
     return this.backstores.has(name);
+  }
+
+  /** Its backstore is ours, and no other target is, or may be, on the disk: one that is just being made shows no LUN yet. */
+  ownsBackstoreFor({ target_id, disk }: TargetWish): boolean {
+    return this.ownsBackstore(backstoreName(disk.disk_id)) && !this.liveByDisk.hasOther(disk.disk_id, target_id);
   }
 
   /** Whether an object that the saved configuration still has was taken away by us, on purpose. */
@@ -162,6 +173,7 @@ export class Journal {
     this.entries.delete(targetId);
     this.byIqn.remove(entry.wish.iqn, targetId);
     this.byDisk.remove(entry.wish.disk.disk_id, targetId);
+    this.liveByDisk.remove(entry.wish.disk.disk_id, targetId);
   }
 
   private remember(line: JournalLine): void {
@@ -173,6 +185,7 @@ export class Journal {
       this.entries.set(target_id, line.target);
       this.byIqn.add(iqn, target_id);
       this.byDisk.add(disk.disk_id, target_id);
+      if (line.target.phase !== 'absent') this.liveByDisk.add(disk.disk_id, target_id);
     } else if (line.backstore.ours) this.backstores.add(line.backstore.name);
     else this.backstores.delete(line.backstore.name);
   }

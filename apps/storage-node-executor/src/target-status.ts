@@ -11,5 +11,5 @@ export const targetStatus = (wish: TargetWish, adapter: TargetcliAdapter, journa
   const name = backstoreName(wish.disk.disk_id);
   const seen = adapter.getTargetStatus(wish.iqn, name);
   if (wish.state === 'present') return { observed_at, live: liveTarget(seen, driftFrom(desiredTarget(wish, adapter.settings), seen)) };
-  return { observed_at, live: liveTarget(seen, leftovers(wish.iqn, name, seen, journal.ownsBackstore(name))) };
+  return { observed_at, live: liveTarget(seen, leftovers(wish.iqn, name, seen, journal.ownsBackstoreFor(wish))) };
 };

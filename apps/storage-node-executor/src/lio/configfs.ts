@@ -73,8 +73,12 @@ export class ConfigfsTree {
       .flatMap((hba) => this.folders('core', hba).map((name) => ({ plugin: hba.replace(/_\d+$/, ''), name })));
   }
 
+  hasTarget(iqn: string): boolean {
+    return this.exists('iscsi', iqn);
+  }
+
   target(iqn: string): SeenTarget | null {
-    if (!this.exists('iscsi', iqn)) return null;
+    if (!this.hasTarget(iqn)) return null;
     const tpg = ['iscsi', iqn, 'tpgt_1'];
     const tpgs = this.tpgTags(iqn);
     const acls = this.folders(...tpg, 'acls').map((initiatorIqn) => this.acl([...tpg, 'acls', initiatorIqn], initiatorIqn));
