@@ -23,10 +23,10 @@ are there already. *raw* is the fewest calls of configfs from Node that make the
 asks of a node, *raw status* the same reads with nothing made of them. *rtslib* is one Python process that makes target after target, as targetd and ceph-iscsi
 do, without looking at the outcome; *with save* it writes the whole configuration after each. *targetcli process per command* is four processes a target, as a
 shell script does it. *targetcli engine in a burst* is ours, its start and its look at the tree shared by the burst. What limits each: raw calls are the
-kernel's own work; the configfs engine adds the plan and two looks; targetcli compares a new file with all backstores and rebuilds parts of its tree; its start
-builds all of it, once for each process. A restore is the wishes of a whole node one after another, with journal, ownership and image checks.`,
-  storm: `A whole Spindle, each machine with a disk of its own, all creates sent at once over NATS, on the same two CPUs as the lab: from the first request to the last
-\`target.created\`. The trail is complete when an entry stands there for each. Memory is RSS.`,
+kernel's own work; the configfs engine adds the plan and two looks; targetcli compares a new file with all backstores, looks at all LUNs before it deletes one, and its
+start builds all of its tree, once for each process; the rows named after steps say what each line of a burst takes. Rounds begin warm. A restore is the wishes of a whole node one after another, with journal, ownership and image checks.`,
+  storm: `A whole Spindle, each machine with a disk of its own or all with one read-only disk, all creates sent at once over NATS, on the same two CPUs as the lab: from the
+first request to the last \`target.created\`. The trail is complete when an entry stands there for each. Memory is RSS.`,
   control: `Postgres, NATS and the services as usual. The storage node is **simulated**: it answers every wish at once, so that only the control plane is measured. The
 limit is a client that commits two inserts a transaction on the same Postgres, with as many connections, and it is out of reach: a command that is accepted, done by
 a node and recorded is a request and its answer, a wish and its answer, an event and an entry of the trail for each of its two changes of state (stored messages, with
