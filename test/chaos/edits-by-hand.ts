@@ -27,7 +27,8 @@ export const EDITS = {
   'delete-lun': secondLun,
   'unmap-lun': (target) => `${secondLun(target)}\n${targetcli(`${acl(target)} create mapped_lun=7 tpg_lun_or_backstore=7`)}`,
   'set-acl-attributes': ({ iqn, initiator_iqn }) => `echo 1 >${CONFIGFS}/iscsi/${iqn}/tpgt_1/acls/${initiator_iqn}/attrib/authentication`,
-  'set-tpg-parameters': ({ iqn }) => `echo CHAP >${CONFIGFS}/iscsi/${iqn}/tpgt_1/param/AuthMethod`,
+  // to what it is not
+  'set-tpg-parameters': ({ iqn, chap }) => `echo ${chap ? 'CHAP,None' : 'CHAP'} >${CONFIGFS}/iscsi/${iqn}/tpgt_1/param/AuthMethod`,
   'set-access-state': ({ disk_id }) =>
     `echo 2 >$(echo ${CONFIGFS}/core/fileio_*/spindle-${disk_id})/alua/default_tg_pt_gp/alua_access_state`,
   'untag-acl': ({ iqn, initiator_iqn }) => `echo by-hand >${CONFIGFS}/iscsi/${iqn}/tpgt_1/acls/${initiator_iqn}/tag`,

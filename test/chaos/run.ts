@@ -85,7 +85,7 @@ export const runOnce = async (spindle: SpindleForTests, places: Place[], fault: 
 
 const settledTargets = (spindle: SpindleForTests, machines: string[]): Promise<SettledTarget[]> =>
   spindle.sql<SettledTarget>(
-    `SELECT id, iqn, initiator_iqn, disk_id, read_only, version FROM targets.targets
+    `SELECT id, iqn, initiator_iqn, disk_id, read_only, chap <> 'none' AS chap, version FROM targets.targets
      WHERE machine_id = ANY($1) AND status = 'ACTIVE' AND operation IS NULL ORDER BY id`,
     [machines],
   );

@@ -8,6 +8,8 @@ export interface SettledTarget {
   disk_id: string;
   /** Others may be on its disk. */
   read_only: boolean;
+  /** Whether initiators have to prove who they are. */
+  chap: boolean;
   version: number;
 }
 
