@@ -22,7 +22,7 @@ export class TargetcliEngine {
     // rtslib deletes a backstore together with every LUN on it, sessions or not (rtslib_fb/tcm.py, `delete`)
     if (step.step === 'delete-unused-backstore' && this.tree.isExported(step.backstore)) return;
     if (step.step === 'delete-target') return this.deleteTarget(step);
-    if (step.step === 'create-target' && this.isStale(step.iqn)) await this.refresh(step);
+    if (step.step === 'create-target' && this.shownInVain().has(step.iqn)) await this.refresh(step);
     await this.runLines(step, linesOf(step));
   }
 
@@ -36,13 +36,14 @@ export class TargetcliEngine {
     await this.lease.act(step.step, () => void (isGone = this.tree.removeTargetFolder(step.iqn)));
     // made past targetcli since the process began: it does not know the path of a TPG, but finds the target by its name
     if (!isGone) return this.runLines(step, linesOf(step));
-    if (this.staleIn !== this.lease.started) this.stale.clear();
-    this.staleIn = this.lease.started;
-    this.stale.add(step.iqn);
+    this.shownInVain().add(step.iqn);
   }
 
-  private isStale(iqn: string): boolean {
-    return this.staleIn === this.lease.started && this.stale.has(iqn);
+  /** A new process has read what there is. */
+  private shownInVain(): Set<string> {
+    if (this.staleIn !== this.lease.started) this.stale.clear();
+    this.staleIn = this.lease.started;
+    return this.stale;
   }
 
   /** It makes no second node of a name that it still shows, and dies of it (configshell_fb/node.py, "already used by a sibling"). */
