@@ -13,8 +13,8 @@ rmSync(results, { recursive: true, force: true });
 mkdirSync(results, { recursive: true });
 
 /**
- * What needs no Spindle of its own first: it fails soonest. The others wait more than they compute, so three files at once keep two CPUs busy;
- * what is looked at in them is order and outcome, and limits of time are wide.
+ * What needs no Spindle of its own first: it fails soonest. Of the others three files at once: two CPUs have little left then, while two files
+ * leave a quarter of them idle. What is looked at in them is order and outcome, and limits of time are wide.
  */
 const RUNS = [
   { name: 'unit and int', args: ['--selectProjects', 'unit', 'int', '--maxWorkers', '2'] },

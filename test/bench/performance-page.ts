@@ -28,7 +28,7 @@ start builds all of its tree, once for each process; the rows named after steps 
   storm: `A whole Spindle, each machine with a disk of its own or all with one read-only disk, all creates sent at once over NATS, on the same two CPUs as the lab: from the
 first request to the last \`target.created\`. The trail is complete when an entry stands there for each. Memory is RSS.`,
   control: `Postgres, NATS and the services as usual. The storage node is **simulated**: it answers every wish at once, so that only the control plane is measured. The
-limit is a client that commits two inserts a transaction on the same Postgres, with as many connections, and it is out of reach: a command that is accepted, done by
+limit is a client that commits two inserts a transaction on the same Postgres, on 16 connections, and it is out of reach: a command that is accepted, done by
 a node and recorded is a request and its answer, a wish and its answer, an event and an entry of the trail for each of its two changes of state (stored messages, with
 their acknowledgements), some ten rows in place of two, and a Merkle leaf each. Its CPU, process by process, is in the table; together they share the same two CPUs as the
 bare transactions, so the highest rate is CPUs divided by that sum. No function of any process takes a tenth of it: what is left to save is doing fewer things.`,
