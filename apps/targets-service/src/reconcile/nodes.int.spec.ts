@@ -6,7 +6,9 @@ import { TargetsServiceForTests, eventually } from '../../../../test/harness/tar
 const service = new TargetsServiceForTests();
 
 jest.setTimeout(20_000);
-beforeAll(() => service.start(), 60_000);
+/** Wishes on their way to one node at once. */
+const PLACES = 3;
+beforeAll(() => service.start({ OPERATIONS_PER_NODE: String(PLACES) }), 60_000);
 afterAll(() => service.stop());
 
 describe('nodes', () => {
@@ -107,6 +109,43 @@ describe('nodes', () => {
       (count) => count === 5,
     );
     node.unsubscribe();
+  });
+
+  it('get wishes in the order in which they were accepted, also when there is no place for some', async () => {
+    await service.bus.request(nodeSubject('node-full', 'report'), JSON.stringify(service.report('node-full')));
+    const wishes: { target_id: string; answer: () => void }[] = [];
+    const node = service.bus.subscribe(nodeSubject('node-full', 'apply'), {
+      callback: (_, message) => {
+        const { target_id, generation } = message.json<{ target_id: string; generation: number }>();
+        const done = { target_id, generation, outcome: 'done', disconnected: 0, error: null };
+        wishes.push({ target_id, answer: () => message.respond(JSON.stringify(done)) });
+      },
+    });
+    const create = async () =>
+      service.ask('targets.create', { machine_id: (await service.machine()).id, image_id: await service.image('node-full') });
+    const arrived = (count: number) =>
+      eventually(
+        () => Promise.resolve(wishes),
+        ({ length }) => length >= count,
+      );
+    await Promise.all(Array.from({ length: PLACES }, create));
+    await arrived(PLACES);
+
+    const inLine = await create();
+    wishes[0]!.answer();
+    const late = await create();
+    await arrived(PLACES + 1);
+    wishes[1]!.answer();
+    await arrived(PLACES + 2);
+    for (const { answer } of wishes) answer();
+    const ended = await eventually(
+      () => Promise.all([inLine, late].map(({ id }) => service.ask('targets.get', { id }))),
+      (targets) => targets.every(({ status }) => status === 'ACTIVE'),
+    );
+    node.unsubscribe();
+
+    expect(wishes.slice(PLACES).map(({ target_id }) => target_id)).toEqual([inLine.id, late.id]);
+    expect(ended).toHaveLength(2);
   });
 
   it('tell of logins, whose events share the order of their target', async () => {

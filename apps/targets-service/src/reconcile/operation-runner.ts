@@ -3,7 +3,8 @@ import { inDatabase, inTransaction } from '#database';
 import { gauge, sleep } from '#runtime';
 import type { Parts } from '../parts';
 import type { Target } from '../targets/target.entity';
-import { claimOperation, dueOperations, extendClaim, findTarget, presentTarget, releaseClaim } from '../targets/target.store';
+import { dueOperations, extendClaims, findTarget, presentTarget } from '../targets/target.store';
+import { NodePlaces } from './node-places';
 import { runOperation } from './run-operation';
 
 const POLL_MS = 500;
@@ -21,16 +22,19 @@ const running = gauge('spindle_operations_running', 'Operations that wait for a 
  * A claim in the database keeps two instances from doing the same work; doing it twice would be harmless all the same.
  */
 export class OperationRunner {
-  /** Operations under way, by node: one that hangs fills its own places only. */
-  private readonly atWork = new Map<string, number>();
+  private readonly places: NodePlaces;
+  /** What we try, as it was claimed. The same operation may be tried again while its first try hangs. */
+  private readonly held = new Set<Target>();
   private readonly leaving = new AbortController();
   private wake = new AbortController();
-  private loop: Promise<void> = Promise.resolve();
+  private loop: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly parts: Parts) {}
+  constructor(private readonly parts: Parts) {
+    this.places = new NodePlaces(parts.settings.OPERATIONS_PER_NODE, (node, taken) => running.set({ node }, taken));
+  }
 
   start(): void {
-    this.loop = this.pollDue();
+    this.loop = Promise.all([this.pollDue(), this.keepClaims()]);
   }
 
   /** Something became due: do not wait for the next look. */
@@ -42,6 +46,7 @@ export class OperationRunner {
   async stop(): Promise<void> {
     this.leaving.abort();
     this.wake.abort();
+    this.places.close();
     await this.loop;
   }
 
@@ -65,41 +70,43 @@ export class OperationRunner {
     }
   }
 
-  /** Resolves when the operation was tried, with the target if it is known; not ours when every place of its node is taken or somebody else is at it. */
+  /**
+   * Resolves when the operation was tried, with the target if it is known; not ours when somebody else is at it or too many wait. One that
+   * must wait for its turn gives its claim back, so that another instance may take it, and claims it anew.
+   */
   private async run({ id, node_id }: Due, claimed?: Target): Promise<Target | null | 'not-ours'> {
-    const { database, settings } = this.parts;
-    const busy = this.atWork.get(node_id) ?? 0;
-    if (busy >= settings.OPERATIONS_PER_NODE || this.leaving.signal.aborted) {
-      if (claimed) await inDatabase(database, (tx) => releaseClaim(tx, claimed));
-      return 'not-ours';
+    const { claims, releases } = this.parts.together;
+    let target: Target | null = claimed ?? null;
+    if (!this.places.take(node_id)) {
+      if (target) await releases.do(target).catch(() => undefined); // it lapses soon
+      target = null;
+      if (!(await this.places.turn(node_id, id))) return 'not-ours';
     }
-    this.count(node_id, 1);
     try {
-      const target = claimed ?? (await inTransaction(database, (tx) => claimOperation(tx, id, CLAIM_MS)));
+      target ??= await claims.do(id);
       return target ? await this.holdAndRun(target) : 'not-ours';
     } finally {
-      this.count(node_id, -1);
+      this.places.leave(node_id);
     }
-  }
-
-  private count(nodeId: string, change: 1 | -1): void {
-    const now = (this.atWork.get(nodeId) ?? 0) + change;
-    if (now > 0) this.atWork.set(nodeId, now);
-    else this.atWork.delete(nodeId);
-    running.set({ node: nodeId }, now);
   }
 
   private async holdAndRun(target: Target): Promise<Target | null> {
-    const renewal = setInterval(() => {
-      inDatabase(this.parts.database, (tx) => extendClaim(tx, target, CLAIM_MS)).catch(() => undefined);
-    }, RENEW_MS);
+    this.held.add(target);
     try {
       return await runOperation(this.parts, target);
     } catch (err) {
       this.parts.log.error({ err, target_id: target.id, request_id: target.operation_request_id }, 'an operation was interrupted');
       return null;
     } finally {
-      clearInterval(renewal);
+      this.held.delete(target);
+    }
+  }
+
+  private async keepClaims(): Promise<void> {
+    while (!this.leaving.signal.aborted) {
+      await sleep(RENEW_MS, this.leaving.signal);
+      if (this.held.size > 0)
+        await inTransaction(this.parts.database, (tx) => extendClaims(tx, [...this.held], CLAIM_MS)).catch(() => undefined);
     }
   }
 
@@ -119,7 +126,7 @@ export class OperationRunner {
       this.wake = new AbortController();
       if (!this.parts.bus.connected()) continue;
       const due = await inDatabase(this.parts.database, (tx) => dueOperations(tx, this.parts.settings.OPERATIONS_PER_NODE)).catch(() => []);
-      for (const next of due)
+      for (const next of due.filter(({ id }) => !this.places.isInLine(id)))
         this.run(next).catch((err: unknown) => this.parts.log.warn({ err, target_id: next.id }, 'an operation was not begun'));
     }
   }

@@ -1,6 +1,6 @@
 import { In, IsNull, type EntityManager, type FindOptionsWhere } from 'typeorm';
 import type { InputOf, ListTargets, Page, TargetResponse } from '#contracts';
-import { listPage, type Statement } from '#database';
+import { inOneGo, listPage, type Statement } from '#database';
 import { Target } from './target.entity';
 
 /** All SQL of targets. Every function takes the transaction, so that the call shows what is inside one. */
@@ -150,35 +150,57 @@ const whereOf = ({ include_deleted, ...equal }: Filters): FindOptionsWhere<Targe
 const NOT_HELD = 'node_id NOT IN (SELECT id FROM targets.storage_nodes WHERE held_at IS NOT NULL)';
 
 /**
- * Takes one due operation so that no other instance works on it until the lease is over. Whatever is sent to a node to change it was taken
- * here, so that nothing is while the node is held.
+ * Takes due operations so that no other instance works on them until the lease is over. Whatever is sent to a node to change it was taken
+ * here or in the transaction that began it, so that nothing is while the node is held.
+ * @returns in its place what was taken; null for what is not due, or somebody else's
  */
-export const claimOperation = async (tx: EntityManager, id: string, leaseMs: number): Promise<Target | null> => {
-  const result = await tx
-    .createQueryBuilder()
-    .update(Target)
-    .set({ next_attempt_at: () => `now() + make_interval(secs => ${leaseMs / 1_000})` })
-    .where(`id = :id AND operation IS NOT NULL AND next_attempt_at <= now() AND ${NOT_HELD}`, { id })
-    .execute();
-  return result.affected === 1 ? findTarget(tx, id) : null;
+export const claimOperations = async (tx: EntityManager, ids: string[], leaseMs: number): Promise<(Target | null)[]> => {
+  const [rows] = await inOneGo(tx, [
+    {
+      name: 'claim-operations',
+      text: `UPDATE targets.targets SET next_attempt_at = now() + make_interval(secs => $2) WHERE id IN (
+           SELECT id FROM targets.targets
+           WHERE id = ANY($1) AND operation IS NOT NULL AND next_attempt_at <= now() AND ${NOT_HELD} ORDER BY id FOR UPDATE
+         ) RETURNING ${[...KEPT, ...CHANGING].join(', ')}, next_attempt_at`,
+      values: [ids, leaseMs / 1_000],
+    },
+  ]);
+  const taken = targetsById(rows!);
+  return ids.map((id) => {
+    const target = taken.get(id) ?? null;
+    taken.delete(id); // asked for twice, it is taken by one of them
+    return target;
+  });
 };
+
+/** The rows of tries at operations while they are as their holders know them. */
+const TRIES = `
+  SELECT target.id FROM targets.targets AS target
+  JOIN unnest($1::uuid[], $2::int[], $3::int[]) AS tried (id, generation, attempts) USING (id, generation, attempts)
+  WHERE target.operation IS NOT NULL`;
+const triesOf = (targets: Target[]) => [
+  targets.map(({ id }) => id),
+  targets.map(({ generation }) => generation),
+  targets.map(({ attempts }) => attempts),
+];
 
 /**
  * For as long as the same wish is the current one; not when it was made due meanwhile, since its holder may wait for a dead node, nor when
- * another try at it has ended since: the holder would keep the next one away until its own wait is over.
+ * another try at it has ended since: the holder would keep the next one away until its own wait is over. One that somebody is changing
+ * holds up none of the others: it is renewed the next time.
  */
-export const extendClaim = (tx: EntityManager, { id, generation, attempts }: Target, leaseMs: number): Promise<unknown> =>
+export const extendClaims = (tx: EntityManager, targets: Target[], leaseMs: number): Promise<unknown> =>
   tx.query(
     `UPDATE targets.targets SET next_attempt_at = now() + make_interval(secs => $4)
-     WHERE id = $1 AND generation = $2 AND attempts = $3 AND operation IS NOT NULL AND next_attempt_at > now()`,
-    [id, generation, attempts, leaseMs / 1_000],
+     WHERE id IN (${TRIES} AND target.next_attempt_at > now() FOR UPDATE OF target SKIP LOCKED)`,
+    [...triesOf(targets), leaseMs / 1_000],
   );
 
-/** Whoever took it in the transaction that began it has no place for it: anybody may take it at once. */
-export const releaseClaim = (tx: EntityManager, { id, generation, attempts }: Target): Promise<unknown> =>
+/** Whoever took them in the transaction that began them has no place for them: anybody may take them at once. */
+export const releaseClaims = (tx: EntityManager, targets: Target[]): Promise<unknown> =>
   tx.query(
-    `UPDATE targets.targets SET next_attempt_at = now() WHERE id = $1 AND generation = $2 AND attempts = $3 AND operation IS NOT NULL`,
-    [id, generation, attempts],
+    `UPDATE targets.targets SET next_attempt_at = now() WHERE id IN (${TRIES} ORDER BY target.id FOR UPDATE OF target)`,
+    triesOf(targets),
   );
 
 /** The longest due of each node, so that one with many cannot hide those of another. */
