@@ -105,6 +105,17 @@ test('it tells when drift comes and when it goes, and not in between', () => {
   expect([came, told, scan.size]).toEqual([1, 2, 0]);
 });
 
+test('a target that was read back just now is as wished, and is not read again', () => {
+  present(1);
+  scan.look(id(1));
+  const before = ids();
+  scan.applied(wish(1), true);
+  const after = ids();
+  scan.applied(wish(1), false);
+
+  expect([before, after, ids()]).toEqual([[id(1)], [], [id(1)]]);
+});
+
 test('a target that is gone and shows again is told, unless another of ours has its name now', () => {
   mkdirSync(join(dir, 'target/iscsi', wish(1).iqn), { recursive: true });
   journal.settle({ phase: 'absent', wish: wish(1, 2, 'absent') }, false);
@@ -144,7 +155,7 @@ test('a target that nobody wishes for is told if the kernel shows it, whatever i
     [id(1), ['extra target']],
     [id(2), ['extra target']],
   ]);
-  scan.applied(id(2));
+  scan.applied(wish(2), false);
   expect(ids()).toEqual([id(1)]);
   expect([1, 2, 3, 4].map((n) => scan.isWished(id(n)))).toEqual([false, true, false, true]);
 });

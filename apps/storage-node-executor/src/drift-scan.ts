@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Drift, NodeReport } from '#contracts';
+import type { Drift, NodeReport, TargetWish } from '#contracts';
 import type { Logger } from '#runtime';
 import type { Journal, JournalEntry } from './journal';
 import { CannotOpenSecrets } from './lio/chap-credentials';
@@ -73,10 +73,14 @@ export class DriftScan {
     return !this.unwished.has(targetId);
   }
 
-  /** A wish for it came, and it may have been changed just now. */
-  applied(targetId: string): void {
-    this.unwished.delete(targetId);
-    this.look(targetId);
+  /**
+   * A wish for it came, and it may have been changed just now.
+   * @param asWished it was read back just now and nothing is left to do: a burst would read each of its targets twice
+   */
+  applied({ target_id, generation }: Pick<TargetWish, 'target_id' | 'generation'>, asWished: boolean): void {
+    this.unwished.delete(target_id);
+    if (asWished) this.remember(target_id, generation, []);
+    else this.look(target_id);
   }
 
   /** Compares one target at once. Never throws. */

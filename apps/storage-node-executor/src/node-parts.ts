@@ -66,7 +66,16 @@ export class NodeParts {
       changed: () => this.saver.changed(),
     };
     this.queue = new NodeQueue(
-      (wish, requestId) => applyTarget(wish, parts, requestId).finally(() => this.scan.applied(wish.target_id)),
+      async (wish, requestId) => {
+        let asWished = false;
+        try {
+          const reply = await applyTarget(wish, parts, requestId);
+          asWished = reply.outcome === 'done';
+          return reply;
+        } finally {
+          this.scan.applied(wish, asWished);
+        }
+      },
       this.saver,
       () => this.lease.wedged(),
       { limit: settings.QUEUE_LIMIT, waitMs: settings.QUEUE_WAIT_MS, quietMs: QUIET_MS },

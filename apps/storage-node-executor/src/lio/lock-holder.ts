@@ -55,18 +55,26 @@ const anyWithOpen = (path: string, waiting: ReadonlySet<number>): number | undef
     .map(Number)
     .find((pid) => !waiting.has(pid) && hasOpen(pid, path));
 
+/** Null while nobody has made the file. */
+const locksOn = (path: string): { pid: number; waits: boolean }[] | null => {
+  try {
+    return parseLocks(readable('/proc/locks'), statSync(path).ino);
+  } catch {
+    return null;
+  }
+};
+
+/** Whether anybody waits for targetcli's lock, ours among them: what a burst may ask for each of its targets, whatever else runs on the node. */
+export const isWaitedFor = (path = TARGETCLI_LOCK): boolean => locksOn(path)?.some(({ waits }) => waits) ?? false;
+
 /**
  * Who holds targetcli's lock, found without taking it: a probe that takes it, if only for an instant, can itself be what
  * another targetcli waits for. Processes of other containers are not seen.
  */
 export const lockState = (ownPids: ReadonlySet<number> = new Set(), path = TARGETCLI_LOCK): LockState => {
-  let inode: number;
-  try {
-    inode = statSync(path).ino;
-  } catch {
-    return FREE;
-  }
-  const others = parseLocks(readable('/proc/locks'), inode).filter(({ pid }) => !ownPids.has(pid));
+  const locks = locksOn(path);
+  if (!locks) return FREE;
+  const others = locks.filter(({ pid }) => !ownPids.has(pid));
   const listed = others.find(({ waits }) => !waits)?.pid;
   const waiting = new Set(others.filter(({ waits }) => waits).map((other) => other.pid));
   const pid = listed === undefined || hasOpen(listed, path) ? listed : anyWithOpen(path, waiting);

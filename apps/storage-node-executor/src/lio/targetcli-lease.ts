@@ -3,7 +3,7 @@ import { Refused } from '#contracts';
 import { counter, durations } from '#runtime';
 import type { NodeLease } from '../node-lease';
 import { TargetCLIError } from './targetcli-errors';
-import { lockState } from './lock-holder';
+import { isWaitedFor, lockState } from './lock-holder';
 import { LockSession } from './lock-session';
 import { TargetcliSession, groupMembers, type SessionSettings } from './targetcli-session';
 
@@ -215,7 +215,7 @@ export class TargetcliLease {
   }
 
   private mustHandOver(session: TargetcliSession | LockSession): boolean {
-    return Date.now() - session.startedAt > this.settings.burstMs && lockState(this.ownPids()).waiting > 0;
+    return Date.now() - session.startedAt > this.settings.burstMs && isWaitedFor() && lockState(this.ownPids()).waiting > 0;
   }
 
   /** The wait counts from when the lock was first found held, so that a queue behind a long holder is refused together. */
