@@ -7,7 +7,7 @@ import type { Inventory, World } from './world';
 
 export const CLIENTS = 16;
 /** Orchestrators of a whole school: commands of one moment share commits, so more clients cost less each. */
-const MANY = 64;
+export const MANY = 64;
 /** Share of the highest rate at which answers are timed. */
 const LOAD = 0.8;
 

@@ -19,7 +19,7 @@ export const measureControlPlane = async (full: boolean, say: (line: string) => 
   try {
     await world.start();
     const inventory = await world.makeInventory(CLIENTS * 16);
-    await section('memory', () => memory(world, inventory, full ? 120_000 : 10_000));
+    await section('memory', () => memory(world, inventory, full ? 100_000 : 3_000));
     await section('commands', () => commandRates(world, inventory, rounds, ms));
     await section('http', () => httpRates(world, inventory, rounds, ms));
     await section('lists', () => listSpeed(world, inventory.image, full ? 10_000 : 1_000));

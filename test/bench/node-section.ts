@@ -32,7 +32,7 @@ export const NODE_PROFILES: Record<'short' | 'full', NodeProfile> = {
   },
   full: {
     others: [0, 100, 400, 1_000],
-    rounds: 40,
+    rounds: 120,
     burst: 100,
     storm: 1_000,
     processesAt: [0, 100, 400],

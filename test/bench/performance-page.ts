@@ -24,7 +24,9 @@ asks of a node, *raw status* the same reads with nothing made of them. *rtslib* 
 do, without looking at the outcome; *with save* it writes the whole configuration after each. *targetcli process per command* is four processes a target, as a
 shell script does it. *targetcli engine in a burst* is ours, its start and its look at the tree shared by the burst. What limits each: raw calls are the
 kernel's own work; the configfs engine adds the plan and two looks; targetcli compares a new file with all backstores, looks at all LUNs before it deletes one, and its
-start builds all of its tree, once for each process; the rows named after steps say what each line of a burst takes. Rounds begin warm. A restore is the wishes of a whole node one after another, with journal, ownership and image checks.`,
+start builds all of its tree, once for each process; the rows named after steps say what each line of a burst takes. Rounds begin warm. By their profile,
+create and delete of ours spend 59 % of the time from the first change on in their steps and 39 % in the last look; reading the clock for each step and counting it, of
+which raw calls do nothing, are a tenth of the steps. The rest above raw is the plan, the look before, and names that are checked. A restore is the wishes of a whole node one after another, with journal, ownership and image checks.`,
   storm: `A whole Spindle, each machine with a disk of its own or all with one read-only disk, all creates sent at once over NATS, on the same two CPUs as the lab: from the
 first request to the last \`target.created\`. The trail is complete when an entry stands there for each. Memory is RSS.`,
   control: `Postgres, NATS and the services as usual. The storage node is **simulated**: it answers every wish at once, so that only the control plane is measured. The
