@@ -120,7 +120,7 @@ setsid python3 /run/listen.py >/dev/null 2>&1 & echo $! >/run/listen.pid; while 
   test('a lock held by an open shell is answered with who holds it, and reads go on', async () => {
     const wish = wishFor(node.image());
     await node.sh(
-      'mkfifo /run/shell; (sleep 600 >/run/shell & echo $! >/run/shell.pid); setsid targetcli </run/shell >/dev/null 2>&1 & sleep 2',
+      'mkfifo /run/shell; (sleep 600 >/run/shell & echo $! >/run/shell.pid); setsid targetcli </run/shell >/dev/null 2>&1 & until grep -q "FLOCK .*:$(stat -c %i /run/targetcli.lock) " /proc/locks; do sleep 0.1; done',
     );
 
     const failure = await node.failure(wish);

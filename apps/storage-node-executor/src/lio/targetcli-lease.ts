@@ -120,6 +120,7 @@ export class TargetcliLease {
     await this.waitForLock();
     this.nodeLease.mustHold();
     this.started++;
+    const began = Date.now();
     const session = this.settings.engine === 'configfs' ? new LockSession() : new TargetcliSession(this.settings);
     this.session = session;
     this.groups.add(session.pid);
@@ -130,7 +131,10 @@ export class TargetcliLease {
       await this.release(0);
       this.mustNotHang();
       const { holder } = lockState();
-      if (error instanceof TargetCLIError && error.kind === 'timeout' && holder) throw busy(holder);
+      if (error instanceof TargetCLIError && error.kind === 'timeout' && holder) {
+        this.busySince ??= began; // it was free when we looked, and somebody else was quicker
+        throw busy(holder);
+      }
       throw error;
     }
   }
