@@ -161,17 +161,20 @@ const boot = async (name: string, engine: string): Promise<Running> => {
 
 const brokenRun =
   (fault: Fault, seed: number) =>
-  (error: unknown): Outcome => ({
-    fault: fault.name,
-    seed,
-    struck: false,
-    violations: [{ kind: 'late', what: `the run broke: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}` }],
-    commands: 0,
-    retries: 0,
-    recoveryMs: null,
-    answerMs: null,
-    tookMs: 0,
-  });
+  (error: unknown): Outcome => {
+    if (error instanceof Error) process.stderr.write(`${error.stack}\n`); // it names paths of this machine, so no report has it
+    return {
+      fault: fault.name,
+      seed,
+      struck: false,
+      violations: [{ kind: 'late', what: `the run broke: ${String(error)}` }],
+      commands: 0,
+      retries: 0,
+      recoveryMs: null,
+      answerMs: null,
+      tookMs: 0,
+    };
+  };
 
 const tell = ({ fault, seed, struck, violations, recoveryMs, answerMs, tookMs, commands, retries }: Result): void => {
   say(

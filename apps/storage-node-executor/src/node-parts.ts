@@ -1,3 +1,4 @@
+import type { ApplyReply } from '#contracts';
 import type { Logger } from '#runtime';
 import { applyTarget } from './apply-target';
 import type { Settings } from './config';
@@ -67,13 +68,11 @@ export class NodeParts {
     };
     this.queue = new NodeQueue(
       async (wish, requestId) => {
-        let asWished = false;
+        let reply: ApplyReply | undefined;
         try {
-          const reply = await applyTarget(wish, parts, requestId);
-          asWished = reply.outcome === 'done';
-          return reply;
+          return (reply = await applyTarget(wish, parts, requestId));
         } finally {
-          this.scan.applied(wish, asWished);
+          this.scan.applied(wish, reply?.outcome === 'done');
         }
       },
       this.saver,

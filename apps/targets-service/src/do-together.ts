@@ -27,10 +27,7 @@ export class DoTogether {
     this.deletes = new Together((asked) => inTransaction(database, (tx) => recordDeletes(tx, asked)));
     this.claims = new Together((ids) => inTransaction(database, (tx) => claimOperations(tx, ids, CLAIM_MS)));
     this.releases = new Together((targets) =>
-      inTransaction(database, async (tx) => {
-        await releaseClaims(tx, targets);
-        return targets.map(() => undefined);
-      }),
+      inTransaction(database, (tx) => releaseClaims(tx, targets)).then(() => targets.map(() => undefined)),
     );
     this.results = new Together((ended) => inTransaction(database, (tx) => recordResults(tx, ended)));
   }

@@ -83,11 +83,17 @@ export class OperationRunner {
       if (!(await this.places.turn(node_id, id))) return 'not-ours';
     }
     try {
-      target ??= await claims.do(id);
+      target ??= await claims.do(id).catch((err: unknown) => this.notBegun(id, err));
       return target ? await this.holdAndRun(target) : 'not-ours';
     } finally {
       this.places.leave(node_id);
     }
+  }
+
+  /** What was accepted is not refused any more: it stays due. */
+  private notBegun(id: string, err: unknown): null {
+    this.parts.log.warn({ err, target_id: id }, 'an operation was not begun');
+    return null;
   }
 
   private async holdAndRun(target: Target): Promise<Target | null> {
@@ -126,8 +132,7 @@ export class OperationRunner {
       this.wake = new AbortController();
       if (!this.parts.bus.connected()) continue;
       const due = await inDatabase(this.parts.database, (tx) => dueOperations(tx, this.parts.settings.OPERATIONS_PER_NODE)).catch(() => []);
-      for (const next of due.filter(({ id }) => !this.places.isInLine(id)))
-        this.run(next).catch((err: unknown) => this.parts.log.warn({ err, target_id: next.id }, 'an operation was not begun'));
+      for (const next of due) if (!this.places.isInLine(next.id)) void this.run(next);
     }
   }
 }
