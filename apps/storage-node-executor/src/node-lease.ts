@@ -21,10 +21,8 @@ export class NodeLease {
     return now < this.until;
   }
 
-  /** Asked before everything that changes something. @returns when, on the clock of `performance.now()`. @throws Refused NODE_BUSY */
-  mustHold(): number {
-    const now = performance.now();
-    if (!this.held(now)) throw new Refused('NODE_BUSY', { hint: 'This executor does not hold the node.' });
-    return now;
+  /** Asked before everything that changes something. @throws Refused NODE_BUSY */
+  mustHold(): void {
+    if (!this.held()) throw new Refused('NODE_BUSY', { hint: 'This executor does not hold the node.' });
   }
 }

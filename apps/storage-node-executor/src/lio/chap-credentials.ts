@@ -14,13 +14,15 @@ export const CHAP_FILES = ['userid', 'password', 'userid_mutual', 'password_mutu
 /** Of this process alone: what two fingerprints tell is that they are the same, and nothing else to nobody. */
 const key = randomBytes(32);
 
+/** The fingerprint of no names and no passwords: most ACLs have none, and each look at a target asks. */
+export const NO_CHAP = 'none';
+
 /** Stands for secrets wherever they are only compared, so that no plan, log or error can have one in it. */
 export const chapFingerprint = (values: ChapValues): string => {
   const set = CHAP_FILES.map((name) => (values[name].startsWith('NULL') ? '' : values[name]));
+  if (set.every((value) => value === '')) return NO_CHAP;
   return createHmac('sha256', key).update(JSON.stringify(set)).digest('base64url');
 };
-
-export const NO_CHAP = chapFingerprint({ userid: '', password: '', userid_mutual: '', password_mutual: '' });
 
 /** A wish's secrets were sealed for another node, another target, or a key that this node no longer has. */
 export class CannotOpenSecrets extends Error {}

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, mkdirSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import type { Step } from '../plan-target';
 import type { ConfigfsTree } from './configfs';
 import { foldersIn, isLun, linkIn, putValue, textOf } from './configfs-files';
@@ -26,6 +26,9 @@ const KINDS: Record<string, FaultKind> = {
   ENOSPC: 'no-space',
   EFBIG: 'no-space',
 };
+
+/** As they are: each part is a name that was looked at, and nothing in them needs to be made normal. */
+const join = (...parts: string[]): string => parts.join('/');
 
 const pathsIn = (path: string): string[] => foldersIn(path).map((name) => join(path, name));
 const lunsIn = (path: string): string[] => pathsIn(path).filter((folder) => isLun(basename(folder)));
@@ -202,7 +205,7 @@ export class ConfigfsEngine {
 
   /** @throws an ENOENT of our own when there is no such backstore */
   private backstore(name: string): string {
-    const hba = this.tree.hbas.find(backstoreToken(name));
+    const hba = this.tree.hbas.known(backstoreToken(name));
     if (!hba) throw Object.assign(new Error(`no backstore ${name}`), { code: 'ENOENT' });
     return this.path('core', hba, name);
   }
@@ -216,7 +219,7 @@ export class ConfigfsEngine {
   private lun = (iqn: string, lun: number): string => join(this.tpg(iqn), 'lun', `lun_${token(lun)}`);
   private acl = (iqn: string, initiatorIqn: string): string => join(this.tpg(iqn), 'acls', iqnToken(initiatorIqn));
   private mapped = (iqn: string, initiatorIqn: string, lun: number): string => join(this.acl(iqn, initiatorIqn), `lun_${token(lun)}`);
-  private path = (...parts: string[]): string => `${this.tree.root}/${parts.join('/')}`;
+  private path = (...parts: string[]): string => join(this.tree.root, ...parts);
 }
 
 const setAll = (folder: string, values: Values): void => {

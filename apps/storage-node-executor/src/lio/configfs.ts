@@ -203,7 +203,9 @@ export class ConfigfsTree {
   private lun(path: string[], lun: number): SeenLun {
     const link = this.linkTarget(...path);
     const [hba, name] = link ? [basename(dirname(link)), basename(link)] : [null, null];
-    const backstore = name && hba !== this.hbas.find(name) ? `${hba}/${name}` : name;
+    // that it is there, the link to it says; whether it is the one that we mean, `find` says
+    const isMeant = name !== null && (hba === this.hbas.known(name) || hba === this.hbas.find(name));
+    const backstore = name && !isMeant ? `${hba}/${name}` : name;
     return { lun, backstore, path: parseLunPath(this.text(...path, 'alua_tg_pt_gp') ?? '') };
   }
 

@@ -33,6 +33,11 @@ export class HbaIndex {
     return this.byName.get(name) ?? null;
   }
 
+  /** Where `find` saw it last, without another look: for those who learn from the kernel when it is gone. */
+  known(name: string): string | null {
+    return this.byName.get(name) ?? this.find(name);
+  }
+
   /** The lowest number that no HBA of any plug-in has, as rtslib gives it (rtslib_fb/tcm.py, `_Backstore`). */
   free(): number {
     this.refresh(false);
