@@ -91,8 +91,10 @@ const jest = async ({ project, spec, test }, says) => {
 /** Those in the storage lab and with whole services run what is compiled. */
 const check = async (bug) => {
   if (!['unit', 'int'].includes(bug.jest.project)) {
-    const { code, output } = await run(['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
-    if (code !== 0) return { verdict: 'broke', reason: oneLine(`it does not compile: ${output}`) };
+    for (const step of [['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], ['scripts/bundle-executor.mjs']]) {
+      const { code, output } = await run(step);
+      if (code !== 0) return { verdict: 'broke', reason: oneLine(`it does not compile: ${output}`) };
+    }
   }
   return jest(bug.jest, bug.says);
 };

@@ -33,4 +33,5 @@ export const prepare = ({ install }) => {
     writeFileSync(stamp, lock);
   }
   run('compile', process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+  run('bundle the executor', process.execPath, ['scripts/bundle-executor.mjs']);
 };

@@ -12,8 +12,8 @@ const LANES = 16;
 const memory = async (spindle: SpindleForTests): Promise<Record<string, number>> => {
   const parts = await spindle.lab.exec(
     `for p in /proc/[0-9]*; do case "$(tr '\\0' ' ' <$p/cmdline 2>/dev/null)" in
-      *storage-node-executor/src/root-main.js*) echo root part $(grep VmRSS $p/status);;
-      *storage-node-executor/src/main.js*) echo NATS part $(grep VmRSS $p/status);; esac; done`,
+      *storage-node-executor/root-main.js*) echo root part $(grep VmRSS $p/status);;
+      *storage-node-executor/main.js*) echo NATS part $(grep VmRSS $p/status);; esac; done`,
   );
   const executor = [...parts.stdout.matchAll(/^(root|NATS) part (VmRSS:.*)$/gm)].map(([, part, line]) => [
     `executor, ${part} part`,

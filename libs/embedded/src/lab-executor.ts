@@ -63,7 +63,7 @@ export class ExecutorInLab {
     const program = environmentFile({
       EXECUTOR_DIR: projectRoot,
       EXECUTOR_NODE: process.execPath,
-      EXECUTOR_MAIN: join(projectRoot, 'dist/apps/storage-node-executor/src'),
+      EXECUTOR_MAIN: join(projectRoot, 'dist/storage-node-executor'),
       EXECUTOR_PARTS: missing.join(' '),
     });
     const proof = this.giveSeed();

@@ -31,7 +31,7 @@ let lab: StorageLab;
 
 /** A checkout whose executor answers on its health port and prints its secret's length and its user. */
 function makeProject(folder: string): string {
-  const place = join(folder, 'dist/apps/storage-node-executor/src');
+  const place = join(folder, 'dist/storage-node-executor');
   mkdirSync(place, { recursive: true });
   symlinkSync(join(projectRoot(), 'libs'), join(folder, 'libs'));
   writeFileSync(
