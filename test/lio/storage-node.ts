@@ -179,8 +179,7 @@ export class StorageNode {
   /** All of LIO's tree: names, links and values, without what counts or is drawn by lot. */
   async tree(): Promise<string> {
     return this.sh(`cd /sys/kernel/config/target
-      find . -type d | grep -v -e /statistics -e /fabric_statistics | sort
-      find . -type l -printf '%h -> %l\\n' | sort
+      find . \\( -name statistics -o -name fabric_statistics \\) -prune -o -type d -print -o -type l -printf '%h -> %l\\n' | sort
       grep -rs '' . --exclude-dir=statistics --exclude-dir=fabric_statistics --exclude-dir=pr \\
         --exclude=info --exclude=hba_info --exclude=alias --exclude=members --exclude=dynamic_sessions | sort`);
   }
