@@ -1,3 +1,4 @@
+import { commandFloor } from './command-floor';
 import { CLIENTS, commandRates, httpRates } from './command-rate';
 import { listSpeed } from './list-speed';
 import { memory } from './memory';
@@ -21,6 +22,7 @@ export const measureControlPlane = async (full: boolean, say: (line: string) => 
     const inventory = await world.makeInventory(CLIENTS * 16);
     await section('memory', () => memory(world, inventory, full ? 100_000 : 3_000));
     await section('commands', () => commandRates(world, inventory, rounds, ms));
+    await section('floor of a command', () => commandFloor(world, ms));
     await section('http', () => httpRates(world, inventory, rounds, ms));
     await section('lists', () => listSpeed(world, inventory.image, full ? 10_000 : 1_000));
     await section('trail', () => trailRates(world, full ? 1_000_000 : 50_000));

@@ -1,7 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connect, headers, type NatsConnection } from 'nats';
+import { connect, headers, nkeyAuthenticator, type NatsConnection } from 'nats';
 import { Client } from 'pg';
 import { nodeUser } from '#contracts';
 import { startNats, startPostgres, type RunningNats, type RunningPostgres, type ServiceProcess } from '#embedded';
@@ -58,6 +58,12 @@ export class World {
     const client = new Client({ connectionString: this.postgres.superuserUrl.replace(/\/postgres$/, `/${database}`) });
     await client.connect();
     return client;
+  }
+
+  /** On the bus as one of our own. */
+  busAs(user: string): Promise<NatsConnection> {
+    const seed = readFileSync(this.credentials.bus.seedFile(user), 'utf8').trim();
+    return connect({ servers: this.nats.url, authenticator: nkeyAuthenticator(Buffer.from(seed)), inboxPrefix: `_INBOX_${user}` });
   }
 
   /** Tokens are good for a quarter of an hour. */
