@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Refused, type TargetResponse } from '#contracts';
 import { inDatabase, inTransaction } from '#database';
 import { gauge, sleep } from '#runtime';
@@ -30,6 +31,7 @@ export class OperationRunner {
   private loop: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly parts: Parts) {
+    setMaxListeners(0, this.leaving.signal); // each command that waits is one
     this.places = new NodePlaces(parts.settings.OPERATIONS_PER_NODE, (node, taken) => running.set({ node }, taken));
   }
 
