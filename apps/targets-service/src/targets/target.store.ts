@@ -5,11 +5,13 @@ import { Target } from './target.entity';
 
 /** All SQL of targets. Every function takes the transaction, so that the call shows what is inside one. */
 
+/** A target that holds its machine and its image: what the two unique indexes of the table have. */
+const HOLDS = `(status IN ('PENDING', 'ACTIVE') OR operation IS NOT NULL)`;
 /**
- * A target whose machine and image it holds: what the two unique indexes of the table count. That it was not deleted follows from the rest, but
- * Postgres does not know so when it looks for an index.
+ * The same in other words, for where none of these two is of use: that it is not deleted has indexes of its own. With the words of one index
+ * beside those of another, Postgres reads the whole of one for what it leaves out: every target that is there, for each create.
  */
-const LIVE = `(deleted_at IS NULL AND (status IN ('PENDING', 'ACTIVE') OR operation IS NOT NULL))`;
+const LIVE = `(deleted_at IS NULL AND NOT (status = 'ERROR' AND operation IS NULL))`;
 
 export const findTarget = (tx: EntityManager, id: string): Promise<Target | null> => tx.findOneBy(Target, { id });
 
@@ -78,21 +80,26 @@ const targetOf = (row: StoredTarget): Target => Object.assign(new Target(), row,
 
 /** What of a live target others have to do with. */
 export type LiveExport = Pick<Target, 'id' | 'machine_id' | 'image_id' | 'status' | 'read_only'>;
+const EXPORT = 'id, machine_id, image_id, status, read_only';
 
-/** The live targets of machines, and of each image one that may be in the way of others. */
+/**
+ * The live targets of machines, and of each image one that may be in the way of others. A writer has an index of its own: to look for one
+ * among all readers of an image would take longer the more there are.
+ */
 export const readingLiveExports = (machines: string[], images: { id: string; exclusive: boolean }[]): Statement => ({
   name: 'live-exports',
-  text: `SELECT id, machine_id, image_id, status, read_only FROM targets.targets WHERE machine_id = ANY($1) AND ${LIVE}
+  text: `SELECT ${EXPORT} FROM targets.targets WHERE machine_id = ANY($1) AND ${HOLDS}
      UNION
      SELECT found.* FROM unnest($2::uuid[], $3::boolean[]) AS asked (image, exclusive), LATERAL (
-       SELECT id, machine_id, image_id, status, read_only FROM targets.targets
-       WHERE image_id = asked.image AND ${LIVE} AND (asked.exclusive OR NOT read_only) LIMIT 1
+       (SELECT ${EXPORT} FROM targets.targets WHERE image_id = asked.image AND ${HOLDS} AND NOT read_only LIMIT 1)
+       UNION ALL
+       (SELECT ${EXPORT} FROM targets.targets WHERE asked.exclusive AND image_id = asked.image AND ${LIVE} LIMIT 1)
      ) AS found`,
   values: [machines, images.map(({ id }) => id), images.map(({ exclusive }) => exclusive)],
 });
 
 export const findLiveTargetOfMachine = (tx: EntityManager, machineId: string): Promise<Target | null> =>
-  tx.createQueryBuilder(Target, 'target').where('machine_id = :machineId', { machineId }).andWhere(LIVE).getOne();
+  tx.createQueryBuilder(Target, 'target').where('machine_id = :machineId', { machineId }).andWhere(HOLDS).getOne();
 
 export const findNewestTargetOfMachine = (tx: EntityManager, machineId: string): Promise<Target | null> =>
   tx.findOne(Target, { where: { machine_id: machineId }, order: { id: 'DESC' } });
@@ -106,7 +113,12 @@ export const findExportInTheWay = (tx: EntityManager, imageId: string, readOnly:
 };
 
 export const hasLiveTarget = (tx: EntityManager, column: 'machine_id' | 'image_id' | 'session_id', id: string): Promise<boolean> =>
-  tx.createQueryBuilder(Target, 'target').where(`${column} = :id`, { id }).andWhere(LIVE).limit(1).getExists();
+  tx
+    .createQueryBuilder(Target, 'target')
+    .where(`${column} = :id`, { id })
+    .andWhere(column === 'machine_id' ? HOLDS : LIVE)
+    .limit(1)
+    .getExists();
 
 /** $1: the rows as JSON, columns by their names. $2: seconds from now at which an operation is due that has no time yet. */
 const ROWS = 'jsonb_populate_recordset(NULL::targets.targets, $1::jsonb) AS row';
