@@ -40,11 +40,12 @@ const columnsOf = async (sql: Client, table: string, without: string[]): Promise
 
 /** An event and an intent for each target that changes. */
 const SAID = `said AS (INSERT INTO floor.outbox (subject, request_id, body) SELECT * FROM floor.said RETURNING position)`;
-const STAGES = [
+/** Behind the insert of one that is PENDING. */
+const MOVES = [
   `status = 'ACTIVE', operation = NULL, next_attempt_at = NULL`,
   `status = 'PENDING', operation = 'delete', next_attempt_at = now()`,
+  `status = 'INACTIVE', operation = NULL, next_attempt_at = NULL, deleted_at = now()`,
 ];
-const GONE = `status = 'INACTIVE', operation = NULL, next_attempt_at = NULL, deleted_at = now()`;
 
 const statementsOf = async (sql: Client) => {
   const targets = await columnsOf(sql, 'targets.targets', [
@@ -63,7 +64,7 @@ const statementsOf = async (sql: Client) => {
     add: `WITH added AS (INSERT INTO floor.targets (status, operation, next_attempt_at, ${targets})
         SELECT 'PENDING', 'create', now(), ${targets} FROM floor.target RETURNING id), ${SAID}
       SELECT (SELECT array_agg(id) FROM added) AS ids, array_agg(position) AS positions FROM said`,
-    moves: [...STAGES, GONE].map(move),
+    moves: MOVES.map(move),
     publish: `UPDATE floor.outbox SET published_at = now() WHERE position = ANY($1)`,
     // of the hashes, one for each entry and one for each pair, and so on: as many again
     append: `WITH placed AS (INSERT INTO floor.entries (${entries}) SELECT ${entries} FROM floor.entry RETURNING seq)

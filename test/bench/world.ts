@@ -56,6 +56,7 @@ export class World {
 
   async client(database: string): Promise<Client> {
     const client = new Client({ connectionString: this.postgres.superuserUrl.replace(/\/postgres$/, `/${database}`) });
+    client.on('error', () => undefined); // Postgres stops before it when something failed, and that is to be told
     await client.connect();
     return client;
   }
