@@ -47,7 +47,7 @@ export const startWorld = async (more: Record<string, string> = {}, logLevel = '
     const nats = await startNats({ dataDir: join(dataDir, 'nats'), who: credentials.bus, log: quiet });
     leaving.push(() => nats.stop());
     const started = (service: ServiceProcess) => leaving.push(() => service.stop());
-    const options = { dataDir, settings: { ...SETTINGS, ...more }, logLevel, say: quiet };
+    const options = { dataDir, usualPorts: false, settings: { ...SETTINGS, ...more }, logLevel, say: quiet };
     const services = await startServices(options, { postgres, nats }, credentials, started);
     const bus = await connect({ servers: nats.url, user: credentials.natsUser, pass: credentials.natsPassword });
     leaving.push(() => bus.close());
