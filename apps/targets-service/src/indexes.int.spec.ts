@@ -161,6 +161,7 @@ const HOT: Record<string, (tx: EntityManager) => Promise<unknown>> = {
   'drifted targets': (tx) => targets.driftedTargetsOf(tx, 'node-1'),
   'the target of a machine': (tx) => targets.findLiveTargetOfMachine(tx, target.machine_id),
   'the last target of a machine': (tx) => targets.findNewestTargetOfMachine(tx, target.machine_id),
+  'a writer beside a reader': (tx) => targets.findExportInTheWay(tx, target.image_id, true),
   'use of an image': (tx) => targets.hasLiveTarget(tx, 'image_id', target.image_id),
   'use of a session': (tx) => targets.hasLiveTarget(tx, 'session_id', id),
   'an open session': (tx) => hasOpenSession(tx, 'machine_id', target.machine_id),

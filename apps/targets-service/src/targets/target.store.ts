@@ -106,8 +106,8 @@ export const findNewestTargetOfMachine = (tx: EntityManager, machineId: string):
 
 /** A live target that stands in the way of another export of the image. */
 export const findExportInTheWay = (tx: EntityManager, imageId: string, readOnly: boolean, except?: string): Promise<Target | null> => {
-  const query = tx.createQueryBuilder(Target, 'target').where('image_id = :imageId', { imageId }).andWhere(LIVE);
-  if (readOnly) query.andWhere('NOT read_only');
+  const inTheWay = readOnly ? `${HOLDS} AND NOT read_only` : LIVE;
+  const query = tx.createQueryBuilder(Target, 'target').where('image_id = :imageId', { imageId }).andWhere(inTheWay);
   if (except) query.andWhere('id <> :except', { except });
   return query.limit(1).getOne();
 };
