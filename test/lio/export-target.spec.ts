@@ -83,12 +83,16 @@ test('a deleted target leaves no LIO object and no session, and says whom it dis
   const wish = wishFor(node.image());
   await node.apply(wish);
   const login = await holdLogin(loginOf(wish));
+  const secondPath = await holdLogin(loginOf(wish));
+  const sessions = await node.sh(`cat /sys/kernel/config/target/iscsi/${wish.iqn}/fabric_statistics/iscsi_instance/sessions`);
 
   const idleOnly = await node.failure({ ...wish, generation: 2, state: 'absent', if_idle: true });
   const seen = await node.live(wish);
   const reply = await node.apply({ ...wish, generation: 2, state: 'absent' });
   await login.release();
+  await secondPath.release();
 
+  expect(sessions.trim()).toBe('2');
   expect(idleOnly.code).toBe('TARGET_IN_USE');
   expect(seen.sessions).toEqual([{ initiator_iqn: wish.initiator_iqn, address: expect.any(String), state: 'LOGGED_IN' }]);
   expect(reply).toMatchObject({ outcome: 'done', disconnected: 1 });

@@ -104,6 +104,10 @@ const MOST_OPENINGS = 3;
 const wasTouched = (error: unknown): boolean =>
   error instanceof ChangeFailed && error.undone && error.fault.code === 'BACKING_FILE_CHANGED';
 
+/**
+ * Tells how many initiators it logged out: an initiator with several sessions (multipath, or one that the kernel is still winding
+ * down) is one, as its ACL shows one. Sessions that no ACL shows, those of a demo mode set by hand, count one by one.
+ */
 const applyAbsent = async (wish: TargetWish, parts: ApplyParts): Promise<Outcome> => {
   const { adapter, journal } = parts;
   const name = backstoreName(wish.disk.disk_id);
@@ -112,7 +116,8 @@ const applyAbsent = async (wish: TargetWish, parts: ApplyParts): Promise<Outcome
   let disconnected = 0;
   const check = (seen: Seen) => {
     owned(seen);
-    disconnected = seen.target ? Math.max(adapter.tree.sessionCount(wish.iqn), seen.target.sessions.length) : 0;
+    const sessions = seen.target ? adapter.tree.sessionCount(wish.iqn) : 0;
+    disconnected = seen.target?.sessions.length || sessions;
     if (wish.if_idle && disconnected > 0) throw new Refused('TARGET_IN_USE');
   };
   const before = adapter.getTargetStatus(wish.iqn, backstore);
