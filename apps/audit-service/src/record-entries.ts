@@ -59,9 +59,8 @@ const append = async (parts: Parts, intents: AuditIntent[]): Promise<void> => {
  * Postgres stores neither U+0000 nor half a surrogate pair. An entry is not lost because somebody put one into a request:
  * the replacement character stands in its place. JSON.stringify writes both as escapes, and nothing else so.
  */
-const storable = (body: unknown): unknown =>
-  JSON.parse(
-    JSON.stringify(body ?? null).replace(/\\(?:u0000|ud[89a-f][0-9a-f]{2}|.)/g, (escape) =>
-      /^\\u(0000|d)/.test(escape) ? '\\ufffd' : escape,
-    ),
-  );
+const storable = (body: unknown): unknown => {
+  const text = JSON.stringify(body ?? null);
+  if (!/\\u(?:0000|d)/.test(text)) return body;
+  return JSON.parse(text.replace(/\\(?:u0000|ud[89a-f][0-9a-f]{2}|.)/g, (escape) => (/^\\u(0000|d)/.test(escape) ? '\\ufffd' : escape)));
+};

@@ -186,6 +186,19 @@ it.each([false, true])('what a create looks at is found without all targets that
   expect(scannedIndexes(row!['QUERY PLAN'][0]!.Plan)).toEqual([]);
 });
 
+/** The plan that a connection keeps, made while few targets were there and nothing was known of the table: most of all then it reads all. */
+it('a change is found by its id in a table that is still small', async () => {
+  const client = await service.client();
+  await client.query(`BEGIN; CREATE TEMP TABLE few AS SELECT * FROM targets.targets LIMIT 2000;
+    TRUNCATE targets.targets CASCADE; INSERT INTO targets.targets SELECT * FROM few`);
+  const { text } = targets.updatingTargets([target]);
+  const { rows } = await client.query<{ 'QUERY PLAN': { Plan: Plan }[] }>(`EXPLAIN (FORMAT JSON, GENERIC_PLAN) ${text}`);
+  await client.query('ROLLBACK');
+  await client.end();
+
+  expect(scanned(rows[0]!['QUERY PLAN'][0]!.Plan)).toEqual([]);
+});
+
 const PAGES: Record<string, (tx: EntityManager) => Promise<unknown>> = {
   targets: (tx) => targets.listTargets(tx, page(ListTargets, {})),
   'targets, deleted ones too': (tx) => targets.listTargets(tx, page(ListTargets, { include_deleted: true })),

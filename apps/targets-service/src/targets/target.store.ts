@@ -129,9 +129,10 @@ const INSERT = `
   INSERT INTO targets.targets (${[...KEPT, ...CHANGING].join(', ')}, next_attempt_at)
   SELECT ${written([...KEPT, ...CHANGING])}, ${DUE} FROM ${ROWS}`;
 
+/** By their ids once more: a set of rows is planned for as a hundred, for which Postgres would rather read the whole table. */
 const UPDATE = `
   UPDATE targets.targets AS target SET (${CHANGING.join(', ')}, next_attempt_at) = (${written(CHANGING)}, ${DUE})
-  FROM ${ROWS} WHERE target.id = row.id`;
+  FROM ${ROWS} WHERE target.id = row.id AND target.id = ANY($3::uuid[])`;
 
 /** An operation without `next_attempt_at` is due at once, or after a claim of so many milliseconds. */
 export const insertingTargets = (targets: Target[], claimMs: number): Statement => ({
@@ -143,7 +144,7 @@ export const insertingTargets = (targets: Target[], claimMs: number): Statement 
 export const updatingTargets = (targets: Target[], claimMs = 0): Statement => ({
   name: 'update-targets',
   text: UPDATE,
-  values: [JSON.stringify(targets), claimMs / 1_000],
+  values: [JSON.stringify(targets), claimMs / 1_000, targets.map(({ id }) => id)],
 });
 
 type Filters = Omit<InputOf<typeof ListTargets>, 'limit' | 'cursor'>;
