@@ -73,7 +73,7 @@ async function republish(since) {
   const client = new pg.Client({ connectionString: places.database ?? fail('DATABASE_URL is not set') });
   await client.connect();
   const { rowCount } = await client.query(
-    'UPDATE targets.outbox SET published_at = NULL WHERE created_at >= $1 AND published_at IS NOT NULL',
+    'INSERT INTO targets.outbox_waiting (position) SELECT position FROM targets.outbox WHERE created_at >= $1 ON CONFLICT DO NOTHING',
     [since],
   );
   console.log(`${rowCount} messages will be published again; consumers know by their ids what they have had`);

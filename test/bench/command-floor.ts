@@ -18,6 +18,7 @@ const TABLES = `
   CREATE SCHEMA floor;
   CREATE TABLE floor.targets (LIKE targets.targets INCLUDING ALL);
   CREATE TABLE floor.outbox (LIKE targets.outbox INCLUDING ALL);
+  CREATE TABLE floor.outbox_waiting (LIKE targets.outbox_waiting INCLUDING ALL);
   CREATE TABLE floor.entries (LIKE audit.entries INCLUDING ALL);
   CREATE TABLE floor.nodes (LIKE audit.nodes INCLUDING ALL);
   CREATE SEQUENCE floor.place;
@@ -39,7 +40,8 @@ const columnsOf = async (sql: Client, table: string, without: string[]): Promise
 };
 
 /** An event and an intent for each target that changes. */
-const SAID = `said AS (INSERT INTO floor.outbox (subject, request_id, body) SELECT * FROM floor.said RETURNING position)`;
+const SAID = `said AS (INSERT INTO floor.outbox (subject, request_id, body) SELECT * FROM floor.said RETURNING position),
+  waiting AS (INSERT INTO floor.outbox_waiting (position) SELECT position FROM said)`;
 /** Behind the insert of one that is PENDING. */
 const MOVES = [
   `status = 'ACTIVE', operation = NULL, next_attempt_at = NULL`,
@@ -65,7 +67,7 @@ const statementsOf = async (sql: Client) => {
         SELECT 'PENDING', 'create', now(), ${targets} FROM floor.target RETURNING id), ${SAID}
       SELECT (SELECT array_agg(id) FROM added) AS ids, array_agg(position) AS positions FROM said`,
     moves: MOVES.map(move),
-    publish: `UPDATE floor.outbox SET published_at = now() WHERE position = ANY($1)`,
+    publish: `DELETE FROM floor.outbox_waiting WHERE position = ANY($1)`,
     // of the hashes, one for each entry and one for each pair, and so on: as many again
     append: `WITH placed AS (INSERT INTO floor.entries (${entries}) SELECT ${entries} FROM floor.entry RETURNING seq)
       INSERT INTO floor.nodes SELECT level, seq, decode(repeat('00', 32), 'hex') FROM placed, generate_series(0, 1) level`,

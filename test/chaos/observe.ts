@@ -104,7 +104,7 @@ export const observe = async (
     [ids],
   );
   const [counts] = await spindle.sql<{ unpublished: number; gaps: number }>(
-    `SELECT (SELECT count(*) FROM targets.outbox WHERE published_at IS NULL)::int AS unpublished,
+    `SELECT (SELECT count(*) FROM targets.outbox_waiting)::int AS unpublished,
             (SELECT coalesce(max(seq), 0) - count(*) FROM audit.entries)::int AS gaps`,
   );
   const entries = await spindle.sql<{ seq: string; id: string }>('SELECT seq, id FROM audit.entries WHERE id = ANY($1)', [

@@ -142,7 +142,7 @@ const openWork = async (
   { position, open }: { position: string; open: { id: string; generation: number }[] },
 ): Promise<string> => {
   const rows = await spindle.sql<{ what: string }>(
-    `SELECT 'unpublished ' || subject AS what FROM targets.outbox WHERE published_at IS NULL AND position <= $1
+    `SELECT 'unpublished ' || subject AS what FROM targets.outbox_waiting JOIN targets.outbox USING (position) WHERE position <= $1
      UNION ALL
      SELECT 'unrecorded ' || subject FROM targets.outbox o WHERE subject LIKE 'audit-intent.%' AND position <= $1 AND created_at >= $2
        AND NOT EXISTS (SELECT FROM audit.entries e WHERE e.id = o.message_id)

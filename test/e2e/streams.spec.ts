@@ -46,7 +46,7 @@ it('a store that is wiped, or published to again from any point, changes nothing
   await spindle.services['audit-service'].stop();
   const made = [await spindle.machine(), await spindle.machine()];
   await eventually(
-    () => spindle.sql<{ waiting: number }>('SELECT count(*)::int AS waiting FROM targets.outbox WHERE published_at IS NULL'),
+    () => spindle.sql<{ waiting: number }>('SELECT count(*)::int AS waiting FROM targets.outbox_waiting'),
     ([row]) => row!.waiting === 0,
   );
 

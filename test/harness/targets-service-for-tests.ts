@@ -136,7 +136,8 @@ export class TargetsServiceForTests {
   }
 
   async published(subject: string): Promise<{ type: string; subject: string; sequence: number }[]> {
-    const text = 'SELECT body FROM targets.outbox WHERE subject LIKE $1 AND published_at IS NOT NULL ORDER BY position';
+    const text = `SELECT body FROM targets.outbox WHERE subject LIKE $1 AND position NOT IN (SELECT position FROM targets.outbox_waiting)
+      ORDER BY position`;
     return (await this.sql.query<{ body: never }>(text, [subject])).rows.map(({ body }) => body);
   }
 

@@ -65,17 +65,18 @@ const full: Obstacle = {
 
 /** In ever smaller pieces, until not even an empty one finds a place. */
 const fill = async (sql: Client): Promise<void> => {
-  const insert = `INSERT INTO ${TABLE} (message_id, subject, request_id, body, published_at)
-    SELECT gen_random_uuid(), 'filler', 'filler', to_jsonb(repeat('x', $1)), now() FROM generate_series(1, $2)`;
+  const insert = (length: number, rows: number) => `INSERT INTO ${TABLE} (message_id, subject, request_id, body)
+    SELECT gen_random_uuid(), 'filler', 'filler', to_jsonb(repeat('x', ${length})) FROM generate_series(1, ${rows});
+    DELETE FROM ${TABLE}_waiting WHERE xid = pg_current_xact_id()`;
   for (const [length, rows] of [
     [1_900, 1_000],
     [1_900, 50],
     [1_900, 1],
     [200, 1],
     [0, 1],
-  ])
+  ] as const)
     for (;;) {
-      const stored = await sql.query(insert, [length, rows]).then(
+      const stored = await sql.query(insert(length, rows)).then(
         () => true,
         () => false,
       );

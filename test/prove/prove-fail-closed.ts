@@ -19,7 +19,7 @@ interface Tried {
 }
 
 const settled = async (service: TargetsServiceForTests): Promise<void> => {
-  const waiting = `SELECT (SELECT count(*) FROM targets.outbox WHERE published_at IS NULL) + (SELECT count(*) FROM targets.targets
+  const waiting = `SELECT (SELECT count(*) FROM targets.outbox_waiting) + (SELECT count(*) FROM targets.targets
     WHERE operation IS NOT NULL) AS n`;
   await eventually(
     async () => (await service.sql.query<{ n: string }>(waiting)).rows[0]!.n,

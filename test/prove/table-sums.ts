@@ -2,11 +2,12 @@ import type { Client } from 'pg';
 
 /**
  * Everything that targets-service keeps, a line for each table: number of rows and a checksum of all that is in them.
- * @param outbox which rows of the outbox count, as SQL: what a proof causes itself, records of refusals above all, is left out
+ * @param outbox which rows of the outbox count, as SQL: what a proof causes itself, records of refusals above all, is left out, and so
+ * is what waits to be published
  */
 export const tableSums = async (sql: Client, outbox: string): Promise<string[]> => {
   const { rows } = await sql.query<{ name: string }>(
-    `SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'targets' AND tablename <> 'migrations' ORDER BY 1`,
+    `SELECT quote_ident(tablename) AS name FROM pg_tables WHERE schemaname = 'targets' AND tablename NOT IN ('migrations', 'outbox_waiting') ORDER BY 1`,
   );
   const lines: string[] = [];
   for (const { name } of rows) {

@@ -6,6 +6,7 @@ import { ChapSecrets1764000004000 } from '../migrations/1764000004000-chap-secre
 import { ApiTokens1764000005000 } from '../migrations/1764000005000-api-tokens';
 import { HeldNodes1764000006000 } from '../migrations/1764000006000-held-nodes';
 import { WhatIsThere1764000007000 } from '../migrations/1764000007000-what-is-there';
+import { WaitingMessages1764000008000 } from '../migrations/1764000008000-waiting-messages';
 import { ApiToken } from './access/api-token.entity';
 import { Image } from './inventory/image.entity';
 import { Machine } from './inventory/machine.entity';
@@ -25,6 +26,7 @@ export const MIGRATIONS = [
   ApiTokens1764000005000,
   HeldNodes1764000006000,
   WhatIsThere1764000007000,
+  WaitingMessages1764000008000,
 ];
 
 export const ENTITIES = [Target, Machine, Image, User, ApiToken, BootSession, StorageNode];

@@ -41,7 +41,7 @@ export const measureBacklog = async (database: DataSource, log: Logger, leaving:
 export const BACKLOG = `
   SELECT outbox.*, operations.* FROM
     (SELECT count(*)::int AS waiting, ${AGE('created_at')} AS oldest
-     FROM (SELECT created_at FROM targets.outbox WHERE published_at IS NULL ORDER BY position LIMIT ${MOST_COUNTED}) AS unpublished) AS outbox,
+     FROM (SELECT position FROM targets.outbox_waiting ORDER BY position LIMIT ${MOST_COUNTED}) AS unpublished JOIN targets.outbox USING (position)) AS outbox,
     (SELECT ${AGE('updated_at')} AS lag, count(*) FILTER (WHERE attempts > 0)::int AS unsettled,
             coalesce(extract(epoch FROM now() - min(updated_at) FILTER (WHERE attempts > 0)), 0)::float AS unsettled_oldest
      FROM targets.targets WHERE operation IS NOT NULL) AS operations`;

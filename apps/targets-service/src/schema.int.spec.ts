@@ -28,25 +28,51 @@ describe('the schema', () => {
     const other = service.inDatabase('other');
     const parts = async () => {
       const client = await service.client('other');
-      const { rows } = await client.query(
-        `SELECT 1 FROM information_schema.columns WHERE table_schema = 'targets' AND table_name <> 'migrations'
-         UNION ALL SELECT 1 FROM pg_indexes WHERE schemaname = 'targets' AND tablename <> 'migrations'`,
+      const { rows } = await client.query<{ part: string }>(
+        `SELECT table_name || '.' || column_name AS part FROM information_schema.columns
+           WHERE table_schema = 'targets' AND table_name <> 'migrations'
+         UNION ALL SELECT indexdef FROM pg_indexes WHERE schemaname = 'targets' AND tablename <> 'migrations'
+         UNION ALL SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = 'targets'
+         ORDER BY part`,
       );
       await client.end();
-      return rows.length;
+      return rows.map(({ part }) => part);
     };
 
     await migrate(other.targets_owner, MIGRATIONS, SCHEMA, log);
-    const counts = [await parts()];
-    while (counts.length <= MIGRATIONS.length) {
+    const schemas = [await parts()];
+    while (schemas.length <= MIGRATIONS.length) {
       await undoLastMigration(other.targets_owner, MIGRATIONS, SCHEMA, log);
-      counts.push(await parts());
+      schemas.push(await parts());
     }
     await migrate(other.targets_owner, MIGRATIONS, SCHEMA, log);
 
-    expect(counts.at(-1)).toBe(0);
-    expect(counts).toEqual([...new Set(counts)].sort((a, b) => b - a));
-    expect(await parts()).toBe(counts[0]);
+    expect(schemas.at(-1)).toEqual([]);
+    expect(new Set(schemas.map(String)).size).toBe(schemas.length);
+    expect(await parts()).toEqual(schemas[0]);
+  });
+
+  it('keeps what waits to be published when it goes up and down', async () => {
+    const other = service.inDatabase('other');
+    const client = await service.client('other');
+    const insert = (name: string, marked: string) =>
+      client.query(`INSERT INTO targets.outbox (message_id, subject, request_id, body${marked && ', published_at'})
+        VALUES (gen_random_uuid(), '${name}', 'r', '{}'${marked})`);
+    await undoLastMigration(other.targets_owner, MIGRATIONS, SCHEMA, log);
+    await insert('published', ', now()');
+    await insert('waits', '');
+
+    await migrate(other.targets_owner, MIGRATIONS, SCHEMA, log);
+    await insert('new', '');
+    const { rows: above } = await client.query(
+      'SELECT subject FROM targets.outbox_waiting JOIN targets.outbox USING (position) ORDER BY position',
+    );
+    await undoLastMigration(other.targets_owner, MIGRATIONS, SCHEMA, log);
+    const { rows: below } = await client.query('SELECT subject FROM targets.outbox WHERE published_at IS NULL ORDER BY position');
+    await migrate(other.targets_owner, MIGRATIONS, SCHEMA, log);
+    await client.end();
+
+    expect([above, below]).toEqual(Array(2).fill([{ subject: 'waits' }, { subject: 'new' }]));
   });
 
   it('refuses a second live target of a machine, whatever the code does', async () => {

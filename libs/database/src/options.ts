@@ -35,7 +35,8 @@ export const databaseOptions = ({ url, schema, poolSize, entities, log, applicat
   // An idle connection that the server closes raises this; the pool opens another one when it needs it.
   poolErrorHandler: (err: unknown) => log.warn({ err }, 'a database connection was lost'),
   extra: {
-    options: '-c default_transaction_isolation=read\\ committed',
+    // A connection keeps the plans of named statements, made when Postgres last counted: they would read whole what is a big table by now.
+    options: '-c default_transaction_isolation=read\\ committed -c enable_seqscan=off',
     statement_timeout: STATEMENT_TIMEOUT_MS,
     lock_timeout: LOCK_TIMEOUT_MS,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_TIMEOUT_MS,

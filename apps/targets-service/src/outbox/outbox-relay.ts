@@ -15,13 +15,19 @@ const STREAM_SUBJECTS = [
   [EVENTS_STREAM, '^(target|node|initiator)[.]'],
   [AUDIT_STREAM, '^audit-intent[.]'],
 ] as const;
-/** Published rows stay this long, so that a lost stream can be filled again. */
+/** Messages stay this long, so that a lost stream can be filled again. */
 const KEEP = '30 days';
 
+/** By the places themselves: a join of the two could be planned as a walk through all that is kept. */
 export const UNPUBLISHED = `
-  SELECT position, message_id, subject, request_id, body FROM targets.outbox
-  WHERE published_at IS NULL AND xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY position LIMIT ${BATCH}`;
-export const PRUNE = `DELETE FROM targets.outbox WHERE published_at < now() - interval '${KEEP}'`;
+  SELECT position, message_id, subject, request_id, body FROM targets.outbox WHERE position = ANY (ARRAY(
+    SELECT position FROM targets.outbox_waiting
+    WHERE xid < pg_snapshot_xmin(pg_current_snapshot()) ORDER BY position LIMIT ${BATCH}
+  )) ORDER BY position`;
+export const MARK = 'DELETE FROM targets.outbox_waiting WHERE position = ANY($1)';
+export const PRUNE = `
+  DELETE FROM targets.outbox AS message WHERE created_at < now() - interval '${KEEP}'
+    AND NOT EXISTS (SELECT FROM targets.outbox_waiting AS waiting WHERE waiting.position = message.position)`;
 
 const published = counter('spindle_outbox_published_total', 'Messages that JetStream has stored');
 
@@ -118,7 +124,7 @@ export class OutboxRelay {
       if (known.rows[0]?.made_at === madeAt) continue;
       if (known.rows[0]) {
         const { rowCount } = await client.query(
-          'UPDATE targets.outbox SET published_at = NULL WHERE published_at IS NOT NULL AND subject ~ $1',
+          'INSERT INTO targets.outbox_waiting (position) SELECT position FROM targets.outbox WHERE subject ~ $1 ON CONFLICT DO NOTHING',
           [like],
         );
         this.log.warn({ stream: name, messages: rowCount }, 'a stream was made anew: it is filled again');
@@ -137,7 +143,7 @@ export class OutboxRelay {
     crashPoint('relay.rows-read');
     const stored = await this.publish(rows);
     crashPoint('relay.batch-stored');
-    if (stored.length > 0) await client.query('UPDATE targets.outbox SET published_at = now() WHERE position = ANY($1)', [stored]);
+    if (stored.length > 0) await client.query(MARK, [stored]);
     crashPoint('relay.batch-marked');
     published.inc(stored.length);
     if (stored.length < rows.length) throw new Error('JetStream did not store a message');

@@ -17,7 +17,7 @@ describe('the outbox', () => {
       { name },
     ]);
   const client = () => service.client();
-  const unmarked = async () => (await service.sql.query('SELECT 1 FROM targets.outbox WHERE published_at IS NULL')).rowCount;
+  const unmarked = async () => (await service.sql.query('SELECT 1 FROM targets.outbox_waiting')).rowCount;
   const measured = async (name: string) => (await metrics.getSingleMetric(name)!.get()).values[0]?.value ?? NaN;
 
   it('skips nothing when a lower position commits later', async () => {
@@ -76,7 +76,7 @@ describe('the outbox', () => {
     const before = (await streams.info('SPINDLE_EVENTS')).state.messages;
 
     // as if the relay had died between the two
-    await own.query(`UPDATE targets.outbox SET published_at = NULL WHERE body->>'name' = 'stored'`);
+    await own.query(`INSERT INTO targets.outbox_waiting (position) SELECT position FROM targets.outbox WHERE body->>'name' = 'stored'`);
     await eventually(unmarked, (waiting) => waiting === 0);
 
     expect((await streams.info('SPINDLE_EVENTS')).state.messages).toBe(before);
