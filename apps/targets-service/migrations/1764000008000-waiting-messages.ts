@@ -9,6 +9,9 @@ export class WaitingMessages1764000008000 implements MigrationInterface {
 
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`
+      -- Another instance may be at work: what it is writing now must be seen here, and what it writes from now on by the trigger.
+      LOCK TABLE targets.outbox IN ACCESS EXCLUSIVE MODE;
+
       -- Order of positions is not order of commit: a reader stays below the oldest running transaction (column xid).
       CREATE TABLE targets.outbox_waiting (
         position bigint PRIMARY KEY,
@@ -31,6 +34,7 @@ export class WaitingMessages1764000008000 implements MigrationInterface {
 
   async down(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`
+      LOCK TABLE targets.outbox IN ACCESS EXCLUSIVE MODE;
       DROP TRIGGER let_wait ON targets.outbox;
       DROP FUNCTION targets.let_wait;
       DROP INDEX targets.outbox_created_at;

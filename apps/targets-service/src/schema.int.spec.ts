@@ -1,7 +1,8 @@
+import type { Client } from 'pg';
 import { nodeSubject } from '#contracts';
 import { migrate, undoLastMigration } from '#database';
 import { newId } from '#runtime';
-import { TargetsServiceForTests, log } from '../../../test/harness/targets-service-for-tests';
+import { TargetsServiceForTests, eventually, log } from '../../../test/harness/targets-service-for-tests';
 import { MIGRATIONS, SCHEMA } from './data-source';
 
 const service = new TargetsServiceForTests();
@@ -52,27 +53,36 @@ describe('the schema', () => {
     expect(await parts()).toEqual(schemas[0]);
   });
 
-  it('keeps what waits to be published when it goes up and down', async () => {
+  it('keeps what waits to be published when it goes up and down, also of who is at work meanwhile', async () => {
     const other = service.inDatabase('other');
-    const client = await service.client('other');
-    const insert = (name: string, marked: string) =>
-      client.query(`INSERT INTO targets.outbox (message_id, subject, request_id, body${marked && ', published_at'})
-        VALUES (gen_random_uuid(), '${name}', 'r', '{}'${marked})`);
+    const [client, atWork] = [await service.client('other'), await service.client('other')];
+    const insert = (by: Client, subject: string, published = false) =>
+      by.query(`INSERT INTO targets.outbox (message_id, subject, request_id, body${published ? ', published_at' : ''})
+        VALUES (gen_random_uuid(), '${subject}', 'r', '{}'${published ? ', now()' : ''})`);
+    const subjects = async (from: string) =>
+      (await client.query<{ subject: string }>(`SELECT subject FROM ${from} ORDER BY position`)).rows;
     await undoLastMigration(other.targets_owner, MIGRATIONS, SCHEMA, log);
-    await insert('published', ', now()');
-    await insert('waits', '');
+    await insert(client, 'published', true);
+    await insert(client, 'waits');
+    await atWork.query('BEGIN');
+    await insert(atWork, 'being written');
 
-    await migrate(other.targets_owner, MIGRATIONS, SCHEMA, log);
-    await insert('new', '');
-    const { rows: above } = await client.query(
-      'SELECT subject FROM targets.outbox_waiting JOIN targets.outbox USING (position) ORDER BY position',
+    const migrated = migrate(other.targets_owner, MIGRATIONS, SCHEMA, log);
+    await eventually(
+      async () => (await client.query('SELECT 1 FROM pg_locks WHERE NOT granted')).rowCount,
+      (waiting) => waiting === 1,
     );
+    await atWork.query('COMMIT');
+    await migrated;
+    await insert(client, 'new');
+    const above = await subjects('targets.outbox_waiting JOIN targets.outbox USING (position)');
     await undoLastMigration(other.targets_owner, MIGRATIONS, SCHEMA, log);
-    const { rows: below } = await client.query('SELECT subject FROM targets.outbox WHERE published_at IS NULL ORDER BY position');
+    const below = await subjects('targets.outbox WHERE published_at IS NULL');
     await migrate(other.targets_owner, MIGRATIONS, SCHEMA, log);
-    await client.end();
+    await Promise.all([client.end(), atWork.end()]);
 
-    expect([above, below]).toEqual(Array(2).fill([{ subject: 'waits' }, { subject: 'new' }]));
+    expect(above.map(({ subject }) => subject)).toEqual(['waits', 'being written', 'new']);
+    expect(below).toEqual(above);
   });
 
   it('refuses a second live target of a machine, whatever the code does', async () => {
